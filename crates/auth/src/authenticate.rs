@@ -1,0 +1,168 @@
+//! Finding out who a caller is.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::Duration;
+
+use kernel::{Cause, Clock, Timestamp, UserId};
+
+use crate::ports::{AccountStore, AccountStoreError, Session, TokenCodec, TokenError};
+use crate::{Claims, Principal, TokenId, Verified};
+
+/// The longest that a change of status or roles, or a revocation on another node, goes unseen.
+pub const SESSION_MAX_AGE: Duration = Duration::from_secs(5);
+
+/// The most sessions that are remembered.
+const SESSIONS_MAX: usize = 10_000;
+
+/// Checks tokens, asking the store at most once each [`SESSION_MAX_AGE`].
+pub struct Authenticate {
+    accounts: Arc<dyn AccountStore>,
+    tokens: Arc<dyn TokenCodec>,
+    clock: Arc<dyn Clock>,
+    sessions: Mutex<HashMap<(UserId, TokenId), Remembered>>,
+}
+
+#[derive(Clone)]
+struct Remembered {
+    session: Option<Session>,
+    asked_at: Timestamp,
+}
+
+/// Why a caller is not let in.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateError {
+    /// The token is malformed, not ours, or not good yet.
+    #[error("token is not valid")]
+    Invalid,
+    /// The token has ended.
+    #[error("token has expired")]
+    Expired,
+    /// The token was revoked, or its account is disabled or gone.
+    #[error("token was revoked")]
+    Revoked,
+    /// The accounts hold something that cannot be read.
+    #[error("authentication failed")]
+    Failed(#[source] Cause),
+}
+
+impl Authenticate {
+    /// Authentication over these ports.
+    pub fn new(
+        accounts: Arc<dyn AccountStore>,
+        tokens: Arc<dyn TokenCodec>,
+        clock: Arc<dyn Clock>,
+    ) -> Self {
+        Self {
+            accounts,
+            tokens,
+            clock,
+            sessions: Mutex::new(HashMap::new()),
+        }
+    }
+
+    /// The bearer of `token`. While the store is away and nothing else is known of the token, its
+    /// signature is enough for a [`Verified::TokenOnly`] principal.
+    ///
+    /// # Errors
+    ///
+    /// See [`AuthenticateError`].
+    pub async fn run(&self, token: &str) -> Result<Principal, AuthenticateError> {
+        let now = self.clock.now();
+        let claims = self.tokens.read(token, now).map_err(|error| match error {
+            TokenError::Expired => AuthenticateError::Expired,
+            TokenError::Invalid | TokenError::Failed(_) => AuthenticateError::Invalid,
+        })?;
+        let key = (claims.user, claims.token);
+        let remembered = self.remembered(key);
+        let (session, verified) = match remembered {
+            Some(it) if now.since(it.asked_at) < SESSION_MAX_AGE && it.asked_at <= now => {
+                (it.session, Verified::Account)
+            }
+            stale => match self.accounts.session(claims.user, claims.token).await {
+                Ok(session) => {
+                    self.remember(
+                        key,
+                        Remembered {
+                            session: session.clone(),
+                            asked_at: now,
+                        },
+                    );
+                    (session, Verified::Account)
+                }
+                Err(AccountStoreError::Corrupt(cause)) => {
+                    return Err(AuthenticateError::Failed(cause));
+                }
+                // What was known last still counts against the token, never for it.
+                Err(AccountStoreError::Unavailable(_)) => match stale {
+                    Some(it) => (it.session, Verified::TokenOnly),
+                    None => return Ok(principal(claims, None, Verified::TokenOnly)),
+                },
+            },
+        };
+        match session {
+            Some(session) if session.is_active && !session.is_revoked => {
+                Ok(principal(claims, Some(session), verified))
+            }
+            _ => Err(AuthenticateError::Revoked),
+        }
+    }
+
+    /// Revokes the token of `principal`, at once on this node.
+    ///
+    /// # Errors
+    ///
+    /// [`AccountStoreError`]; the token may still be good.
+    pub async fn revoke(&self, token: &str) -> Result<(), AccountStoreError> {
+        let now = self.clock.now();
+        let Ok(claims) = self.tokens.read(token, now) else {
+            return Ok(());
+        };
+        self.accounts
+            .revoke(claims.token, claims.expires_at, now)
+            .await?;
+        self.remember(
+            (claims.user, claims.token),
+            Remembered {
+                session: None,
+                asked_at: now,
+            },
+        );
+        Ok(())
+    }
+
+    /// Forgets what is known of an account, so that a change made on this node counts at once.
+    pub fn forget(&self, user: UserId) {
+        self.lock().retain(|(it, _), _| *it != user);
+    }
+
+    fn remembered(&self, key: (UserId, TokenId)) -> Option<Remembered> {
+        self.lock().get(&key).cloned()
+    }
+
+    fn remember(&self, key: (UserId, TokenId), it: Remembered) {
+        let mut sessions = self.lock();
+        if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&key) {
+            let fresh_from = it.asked_at.minus(SESSION_MAX_AGE);
+            sessions.retain(|_, it| it.asked_at >= fresh_from);
+            if sessions.len() >= SESSIONS_MAX {
+                sessions.clear();
+            }
+        }
+        sessions.insert(key, it);
+    }
+
+    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(UserId, TokenId), Remembered>> {
+        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+fn principal(claims: Claims, session: Option<Session>, verified: Verified) -> Principal {
+    Principal {
+        user: claims.user,
+        username: claims.username,
+        roles: session.map_or(claims.roles, |session| session.roles),
+        token: claims.token,
+        verified,
+    }
+}

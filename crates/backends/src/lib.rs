@@ -1,0 +1,5 @@
+//! Opens a family of backends: the only crate that says both "port" and "technology".
+
+mod ports;
+
+pub use self::ports::Ports;
