@@ -1,0 +1,52 @@
+# Everything a developer or an operator does with this repository. `make help` lists it.
+
+CARGO ?= cargo
+DATA ?= data
+DOMAIN := -p kernel -p eav -p lead -p auth
+
+.DEFAULT_GOAL := help
+.PHONY: help run test test-domain test-embedded check fmt bench toolchain
+
+help: ## List the targets
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+
+run: toolchain ## Build and start skynet: API and worker in one process, no server needed
+	@echo "==> building skynet (the first build takes a few minutes)"
+	@$(CARGO) build --release --locked -p skynet
+	@echo "==> starting skynet; its data is kept in $(DATA)/, Ctrl-C stops it"
+	@SKYNET_DATA_DIR=$(DATA) exec "$${CARGO_TARGET_DIR:-target}/release/skynet" serve
+
+test: toolchain test-domain test-embedded ## Run every test
+
+test-domain: toolchain ## Build and test the domain crates alone
+	@echo "==> the domain crates alone: no database, no queue, no network"
+	@$(CARGO) test --locked --quiet $(DOMAIN)
+
+test-embedded: toolchain ## Run the tests of the whole workspace over the embedded family
+	@echo "==> the whole workspace over the embedded family (SQLite, no server needed); a first build takes some minutes"
+	@$(CARGO) test --locked --workspace
+
+check: toolchain ## Format, lints as errors, and the licence and source rules where cargo-deny is there
+	@echo "==> format"
+	@$(CARGO) fmt --all --check
+	@echo "==> lints"
+	@$(CARGO) clippy --locked --workspace --all-targets -- -D warnings
+	@if command -v cargo-deny >/dev/null; then \
+	  echo "==> bans, licences, sources"; $(CARGO) deny --offline check bans licenses sources; \
+	else \
+	  echo "==> bans, licences, sources: not checked here, since cargo-deny is not installed (cargo install cargo-deny)"; \
+	fi
+
+fmt: ## Format all code
+	@$(CARGO) fmt --all
+
+bench: toolchain ## Compare the embedded pipeline with raw SQLite batch inserts and print the ratio
+	@echo "==> building in release mode"
+	@$(CARGO) build --release --locked -p skynet -p skynet-bench
+	@"$${CARGO_TARGET_DIR:-target}/release/skynet-bench" embedded
+
+toolchain:
+	@command -v $(CARGO) >/dev/null || { \
+	  echo "cargo is missing: install Rust $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or later with rustup (https://rustup.rs)" >&2; exit 1; }
+	@command -v cc >/dev/null || { \
+	  echo "a C compiler is missing: install gcc or clang (Debian: apt-get install build-essential)" >&2; exit 1; }
