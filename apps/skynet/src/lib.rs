@@ -1,1 +1,3 @@
-//! Placeholder.
+//! The commands of an operator.
+
+pub mod generate;
