@@ -1,0 +1,98 @@
+//! Idempotency keys.
+
+use std::collections::HashMap;
+use std::sync::Mutex;
+
+use async_trait::async_trait;
+use kernel::Timestamp;
+use lead::ports::{CLAIM_LEASE, CLAIM_LIFE, Claims, ClaimsError};
+use lead::{Claim, ClaimKey, Fingerprint, StoredAnswer};
+
+use super::lock;
+
+/// Keys and what is known of their requests.
+#[derive(Debug, Default)]
+pub struct MemoryClaims(Mutex<HashMap<ClaimKey, Held>>);
+
+#[derive(Debug)]
+struct Held {
+    content: Fingerprint,
+    accepted_at: Timestamp,
+    standing: Standing,
+}
+
+#[derive(Debug)]
+enum Standing {
+    Running { until: Timestamp },
+    GivenBack { to_any_content: bool },
+    Answered(StoredAnswer),
+}
+
+#[async_trait]
+impl Claims for MemoryClaims {
+    async fn claim(
+        &self,
+        key: &ClaimKey,
+        content: Fingerprint,
+        now: Timestamp,
+    ) -> Result<Claim, ClaimsError> {
+        let mut all = lock(&self.0);
+        let running = Standing::Running {
+            until: now.plus(CLAIM_LEASE),
+        };
+        let known = all
+            .get_mut(key)
+            .filter(|it| now < it.accepted_at.plus(CLAIM_LIFE))
+            .filter(|it| {
+                let free = matches!(
+                    it.standing,
+                    Standing::GivenBack {
+                        to_any_content: true
+                    }
+                );
+                it.content == content || !free
+            });
+        let Some(known) = known else {
+            all.insert(
+                key.clone(),
+                Held {
+                    content,
+                    accepted_at: now,
+                    standing: running,
+                },
+            );
+            return Ok(Claim::Held { accepted_at: now });
+        };
+        if known.content != content {
+            return Ok(Claim::OtherContent);
+        }
+        Ok(match &known.standing {
+            Standing::Answered(answer) => Claim::Answered(answer.clone()),
+            Standing::Running { until } if now < *until => Claim::Running,
+            Standing::Running { .. } | Standing::GivenBack { .. } => {
+                known.standing = running;
+                Claim::Held {
+                    accepted_at: known.accepted_at,
+                }
+            }
+        })
+    }
+
+    async fn finish(&self, key: &ClaimKey, answer: &StoredAnswer) -> Result<(), ClaimsError> {
+        if let Some(held) = lock(&self.0).get_mut(key) {
+            held.standing = Standing::Answered(answer.clone());
+        }
+        Ok(())
+    }
+
+    async fn release(&self, key: &ClaimKey, anything_published: bool) -> Result<(), ClaimsError> {
+        if let Some(held) = lock(&self.0).get_mut(key)
+            && !matches!(held.standing, Standing::Answered(_))
+        {
+            held.standing = Standing::GivenBack {
+                to_any_content: !anything_published,
+            };
+        }
+        Ok(())
+    }
+}
