@@ -4,11 +4,14 @@
 //! goes in, and all arithmetic is on integers. Addresses lie at the domains that RFC 2606 keeps
 //! for examples, phone numbers in the range kept for fiction.
 
+mod command;
 mod random;
 mod words;
 
 use std::io::{self, Write};
 
+pub use self::command::Args;
+pub(crate) use self::command::run;
 use self::random::Random;
 use self::words::{CITIES, COMPANIES, FIRST_NAMES, INTERESTS, LAST_NAMES, NOTES, SOURCES};
 
