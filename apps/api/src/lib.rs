@@ -1,1 +1,28 @@
-//! Placeholder.
+//! The HTTP API of Skynet.
+//!
+//! [`Server`] serves the routes of [`table`] over the ports of a family of backends. The edge
+//! around all routes gives each request its thread key, knows its caller, holds it to the limits
+//! and makes every refusal a [`problem::Problem`].
+
+mod address;
+pub mod answer;
+pub mod caller;
+mod cors;
+mod edge;
+mod failure;
+mod health;
+mod leads;
+pub mod limits;
+pub mod params;
+pub mod problem;
+mod problem_kind;
+mod routes;
+mod server;
+mod services;
+mod settings;
+pub mod thread;
+
+pub use self::routes::{RouteLine, routes, table};
+pub use self::server::{BindError, Running, Server};
+pub use self::services::Services;
+pub use self::settings::{CorsOrigins, Settings, Times};

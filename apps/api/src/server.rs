@@ -1,0 +1,106 @@
+//! Listening, serving, stopping.
+
+use std::io;
+use std::net::{SocketAddr, TcpListener};
+use std::sync::Arc;
+use std::sync::atomic::Ordering;
+
+use actix_web::dev::ServerHandle;
+use actix_web::http::KeepAlive;
+use actix_web::{App, HttpServer};
+use tokio::task::JoinHandle;
+
+use crate::routes::routes;
+use crate::services::Services;
+
+/// The most connections of a worker.
+const CONNECTIONS_PER_WORKER_MAX: usize = 10_000;
+
+/// The HTTP server.
+pub struct Server;
+
+/// A server that runs until it is told to stop.
+pub struct Running {
+    /// Where it listens.
+    pub address: SocketAddr,
+    services: Arc<Services>,
+    handle: ServerHandle,
+    task: JoinHandle<io::Result<()>>,
+}
+
+/// Why nothing listens.
+#[derive(Debug, thiserror::Error)]
+pub enum BindError {
+    /// Somebody else listens there.
+    #[error("address {0} is in use")]
+    InUse(SocketAddr),
+    /// The address cannot be had.
+    #[error("cannot listen on {0}")]
+    Failed(SocketAddr, #[source] io::Error),
+}
+
+impl Server {
+    /// Takes an address; port 0 takes any free port.
+    ///
+    /// # Errors
+    ///
+    /// See [`BindError`].
+    pub fn bind(address: SocketAddr) -> Result<TcpListener, BindError> {
+        TcpListener::bind(address).map_err(|error| match error.kind() {
+            io::ErrorKind::AddrInUse => BindError::InUse(address),
+            _ => BindError::Failed(address, error),
+        })
+    }
+
+    /// Serves on `listener`. Call it within a tokio runtime.
+    ///
+    /// # Errors
+    ///
+    /// When the listener cannot be used.
+    pub fn start(listener: TcpListener, services: Arc<Services>) -> io::Result<Running> {
+        let address = listener.local_addr()?;
+        let settings = services.settings.clone();
+        let shared = Arc::clone(&services);
+        let server = HttpServer::new(move || App::new().configure(routes(Arc::clone(&shared))))
+            .workers(settings.workers.max(1))
+            .max_connections(CONNECTIONS_PER_WORKER_MAX)
+            .keep_alive(KeepAlive::Timeout(settings.times.keep_alive))
+            .client_request_timeout(settings.times.head)
+            .client_disconnect_timeout(settings.times.disconnect)
+            .shutdown_timeout(settings.shutdown.as_secs())
+            .disable_signals()
+            .listen(listener)?
+            .run();
+        Ok(Running {
+            address,
+            services,
+            handle: server.handle(),
+            task: tokio::spawn(server),
+        })
+    }
+}
+
+impl Running {
+    /// Turns `ready` to 503, waits the drain delay, closes the listener, and lets running
+    /// requests finish within the shutdown time.
+    ///
+    /// # Errors
+    ///
+    /// When the server ended with an error.
+    pub async fn stop(self) -> io::Result<()> {
+        self.services.draining.store(true, Ordering::Relaxed);
+        tokio::time::sleep(self.services.settings.drain_delay).await;
+        self.handle.stop(true).await;
+        self.task.await.map_err(io::Error::other)?
+    }
+
+    /// Closes the listener and every connection at once.
+    ///
+    /// # Errors
+    ///
+    /// As [`Running::stop`].
+    pub async fn kill(self) -> io::Result<()> {
+        self.handle.stop(false).await;
+        self.task.await.map_err(io::Error::other)?
+    }
+}
