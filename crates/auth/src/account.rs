@@ -1,6 +1,6 @@
 //! Accounts.
 
-use kernel::{Timestamp, UserId};
+use kernel::{Timestamp, UserId, lower_case};
 
 use crate::{PasswordHash, Roles};
 
@@ -29,7 +29,7 @@ impl Username {
             && !text.chars().any(|it| it.is_control() || it.is_whitespace());
         if sound {
             Ok(Self {
-                key: text.to_lowercase().into(),
+                key: lower_case(text).into(),
                 text: text.into(),
             })
         } else {

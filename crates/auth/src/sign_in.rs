@@ -23,7 +23,7 @@ pub struct SignIn {
 /// A successful sign-in.
 #[derive(Clone, Debug)]
 pub struct SignedIn {
-    /// Who signed in; `last_login_at` is the sign-in before this one.
+    /// Who signed in; `last_login_at` is this sign-in.
     pub account: Account,
     /// The token.
     pub token: Secret<String>,
@@ -110,7 +110,10 @@ impl SignIn {
             .map_err(|error: TokenError| SignInError::Failed(Cause::new(error)))?;
         self.accounts.signed_in(account.id, now).await?;
         Ok(SignedIn {
-            account,
+            account: Account {
+                last_login_at: Some(now),
+                ..account
+            },
             token,
             token_life: self.token_life,
         })

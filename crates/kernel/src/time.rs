@@ -78,7 +78,10 @@ impl Timestamp {
     ///
     /// [`TimestampError`] before 1970.
     pub fn from_date_time(moment: PrimitiveDateTime) -> Result<Self, TimestampError> {
-        let ms = moment.assume_utc().unix_timestamp_nanos() / 1_000_000;
+        let ms = moment
+            .assume_utc()
+            .unix_timestamp_nanos()
+            .div_euclid(1_000_000);
         u64::try_from(ms)
             .map(Self::from_unix_ms)
             .map_err(|_| TimestampError)

@@ -1,6 +1,10 @@
 //! E-mail addresses and what makes two of them one.
 
-use unicode_normalization::{UnicodeNormalization, is_nfc};
+use std::borrow::Cow;
+
+use idna::AsciiDenyList;
+use kernel::lower_case;
+use unicode_normalization::UnicodeNormalization;
 
 /// An address as sent, and the key under which it is unique.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -79,31 +83,33 @@ fn has_dotted_form(domain: &str) -> bool {
 }
 
 fn match_key(local: &str, domain: &str) -> Result<MatchKey, EmailError> {
-    let domain = if domain.is_ascii() && !domain.contains("xn--") {
-        domain.to_ascii_lowercase()
-    } else {
-        idna::domain_to_ascii(domain).map_err(|_| EmailError::Malformed)?
-    };
+    let domain = ascii_domain(domain)?;
     if !has_dotted_form(&domain) {
         return Err(EmailError::Malformed);
     }
     let local = if local.is_ascii() {
         local.to_ascii_lowercase()
-    } else if is_nfc(local) {
-        local.to_lowercase().nfc().collect()
     } else {
-        local
-            .nfc()
-            .collect::<String>()
-            .to_lowercase()
-            .nfc()
-            .collect()
+        let composed: String = local.nfc().collect();
+        lower_case(&composed).nfc().collect()
     };
     let key = format!("{local}@{domain}");
     if key.len() > MatchKey::MAX_BYTES {
         return Err(EmailError::TooLong);
     }
     Ok(MatchKey(key.into()))
+}
+
+/// The domain in lower-case ASCII. Other scripts, and labels that claim to stand for them, are
+/// checked and mapped by UTS #46.
+fn ascii_domain(domain: &str) -> Result<String, EmailError> {
+    let lower = domain.to_ascii_lowercase();
+    if lower.is_ascii() && !lower.contains("xn--") {
+        return Ok(lower);
+    }
+    idna::domain_to_ascii_cow(lower.as_bytes(), AsciiDenyList::URL)
+        .map(Cow::into_owned)
+        .map_err(|_| EmailError::Malformed)
 }
 
 /// Why a text is no e-mail address.

@@ -1,6 +1,6 @@
 //! Looking leads up.
 
-use kernel::{Timestamp, UserId};
+use kernel::{Timestamp, UserId, lower_case};
 
 use crate::{LeadId, Status};
 
@@ -30,11 +30,7 @@ impl SearchText {
 
     /// The form in which texts are compared.
     pub fn fold(text: &str) -> String {
-        if text.is_ascii() {
-            text.to_ascii_lowercase()
-        } else {
-            text.to_lowercase()
-        }
+        lower_case(text)
     }
 
     /// The folded text.

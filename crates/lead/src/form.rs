@@ -30,7 +30,8 @@ pub enum Raw<'a> {
     Refused(FieldCode),
 }
 
-/// A lead that is being read. Every mistake is noted; none stops the reading.
+/// A lead that is being read. Mistakes are noted, up to [`LeadForm::MAX_ERRORS`] of them; none
+/// stops the reading.
 pub struct LeadForm {
     today: Day,
     first_name: Slot<PersonName>,
@@ -47,6 +48,8 @@ pub struct LeadForm {
 impl LeadForm {
     /// The most bytes of one lead as sent, decoded.
     pub const MAX_LEAD_BYTES: usize = 64 * 1_024;
+    /// The most mistakes of one lead that are told; one is enough to refuse it.
+    pub const MAX_ERRORS: usize = 100;
     /// The most levels a JSON value of an attribute is nested.
     pub const MAX_DEPTH: usize = 16;
 
@@ -80,8 +83,9 @@ impl LeadForm {
             }
             "status" => self.status.put(&value, parse_status),
             "id" | "createdAt" | "created_at" | "updatedAt" | "updated_at" => {
-                self.errors
-                    .push(FieldError::at(key, FieldCode::NotAccepted));
+                if value != Raw::Null {
+                    self.refuse(FieldError::at(key, FieldCode::NotAccepted));
+                }
             }
             _ => self.put_attribute(key, &value),
         }
@@ -89,14 +93,17 @@ impl LeadForm {
 
     /// Notes a mistake that the reader found.
     pub fn refuse(&mut self, error: FieldError) {
-        self.errors.push(error);
+        if self.errors.len() < Self::MAX_ERRORS {
+            self.errors.push(error);
+        }
     }
 
     /// The lead, when nothing is wrong with it.
     ///
     /// # Errors
     ///
-    /// Everything that is wrong: core fields first, then attributes in the order sent.
+    /// What is wrong: core fields first, then attributes in the order sent; at most
+    /// [`LeadForm::MAX_ERRORS`].
     pub fn finish(self) -> Result<LeadDetails, Vec<FieldError>> {
         let mut errors = Vec::new();
         let first_name = self.first_name.required("firstName", &mut errors);
@@ -122,7 +129,10 @@ impl LeadForm {
                     attributes,
                 })
             }
-            _ => Err(errors),
+            _ => {
+                errors.truncate(Self::MAX_ERRORS);
+                Err(errors)
+            }
         }
     }
 
@@ -135,25 +145,19 @@ impl LeadForm {
                 | AttributeNameError::Control,
             ) => {
                 // The name itself is what is wrong, so the pointer does not repeat it.
-                self.errors
-                    .push(FieldError::of_lead(FieldCode::AttributeNameInvalid));
+                self.refuse(FieldError::of_lead(FieldCode::AttributeNameInvalid));
                 return;
             }
         };
         if RESERVED.contains(&name.as_str()) {
-            self.errors.push(FieldError::at(
+            self.refuse(FieldError::at(
                 name.as_str(),
                 FieldCode::AttributeNameReserved,
             ));
             return;
         }
-        if self.attribute_names.len() > Attributes::MAX_LEN {
-            // Already one too many; `finish` says so.
-            return;
-        }
         if !self.attribute_names.insert(name.clone()) {
-            self.errors
-                .push(FieldError::at(name.as_str(), FieldCode::GivenTwice));
+            self.refuse(FieldError::at(name.as_str(), FieldCode::GivenTwice));
             return;
         }
         let value = match value {
@@ -166,8 +170,10 @@ impl LeadForm {
             Raw::Refused(code) => Err(*code),
         };
         match value {
+            // One too many is enough for `finish` to say so.
+            Ok(_) if self.attributes.len() > Attributes::MAX_LEN => {}
             Ok(value) => self.attributes.push(Attribute { name, value }),
-            Err(code) => self.errors.push(FieldError::at(name.as_str(), code)),
+            Err(code) => self.refuse(FieldError::at(name.as_str(), code)),
         }
     }
 }

@@ -1,6 +1,6 @@
 //! Phone numbers.
 
-/// A phone number as a person writes it: ASCII digits, space and `+ - ( ) .`, at least one digit.
+/// A phone number as a person writes it: ASCII digits, space and `+ - ( ) .`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Phone(Box<str>);
 
@@ -21,7 +21,7 @@ impl Phone {
         let allowed = |byte: u8| {
             byte.is_ascii_digit() || matches!(byte, b' ' | b'+' | b'-' | b'(' | b')' | b'.')
         };
-        if phone.bytes().all(allowed) && phone.bytes().any(|byte| byte.is_ascii_digit()) {
+        if !phone.is_empty() && phone.bytes().all(allowed) {
             Ok(Self(phone.into()))
         } else {
             Err(PhoneError::Malformed)
@@ -40,7 +40,7 @@ pub enum PhoneError {
     /// More than [`Phone::MAX_CHARS`] characters.
     #[error("phone number is too long")]
     TooLong,
-    /// Empty, without a digit, or with a character that phone numbers do not have.
+    /// Empty, or with a character that phone numbers do not have.
     #[error("phone number is malformed")]
     Malformed,
 }

@@ -66,6 +66,9 @@ impl ReplayFailed {
         let mut done = Replayed::default();
         match scope {
             ReplayScope::Ids(ids) => {
+                let mut ids = ids.clone();
+                ids.sort_unstable();
+                ids.dedup();
                 for ids in ids.chunks(usize::from(PAGE)) {
                     let mut letters = Vec::with_capacity(ids.len());
                     for id in ids {

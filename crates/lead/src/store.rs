@@ -3,7 +3,7 @@
 use std::collections::HashSet;
 use std::sync::Arc;
 
-use kernel::{Batch, Cause, Clock, IdSource};
+use kernel::{Batch, BatchSizeError, Cause, Clock, IdSource};
 
 use crate::ports::{
     Appended, Arrival, Delivery, Intake, LeadCache, LeadStore, Settled, Settlement, StoreError,
@@ -89,10 +89,7 @@ impl StoreLeads {
                         && message.lead_count() > 0 =>
                 {
                     self.write_notes(notes_of(message)).await?;
-                    let settlement = match Batch::new(singles(message)) {
-                        Ok(singles) => Settlement::Isolate(singles),
-                        Err(_) => Settlement::Done,
-                    };
+                    let settlement = in_place_of(singles(message), Settlement::Isolate);
                     settled.push(Settled {
                         tag: delivery.tag,
                         settlement,
@@ -112,11 +109,11 @@ impl StoreLeads {
                 .into_iter()
                 .filter(|single| ids_of(single).any(|id| verdict.again.contains(&id)))
                 .map(|single| Message {
-                    attempt: message.attempt + 1,
+                    attempt: message.attempt.saturating_add(1),
                     ..single
                 })
                 .collect();
-            let settlement = Batch::new(again).map_or(Settlement::Done, Settlement::Retry);
+            let settlement = in_place_of(again, Settlement::Retry);
             settled.push(Settled { tag, settlement });
         }
         self.cache.bump().await;
@@ -295,6 +292,19 @@ fn header_of(part: &Part) -> Option<BatchNote> {
         rejected: Vec::new(),
         ..note
     })
+}
+
+/// How to settle a delivery whose place these messages take. More than a batch holds cannot come
+/// out of one message; such a delivery would be kept rather than lost.
+fn in_place_of(
+    messages: Vec<Message>,
+    settlement: impl FnOnce(Batch<Message>) -> Settlement,
+) -> Settlement {
+    match Batch::new(messages) {
+        Ok(messages) => settlement(messages),
+        Err(BatchSizeError::Empty) => Settlement::Done,
+        Err(BatchSizeError::TooLong) => Settlement::Return,
+    }
 }
 
 /// One message a lead.

@@ -1,5 +1,9 @@
 //! The dependency table of `docs/architecture.md` is what `cargo metadata` says.
-#![allow(clippy::unwrap_used, clippy::expect_used, reason = "a test that panics has failed")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    reason = "a test that panics has failed"
+)]
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::path::Path;
@@ -29,7 +33,14 @@ fn the_dependency_table_is_what_cargo_says() {
         .iter()
         .map(|(name, uses)| {
             let uses: Vec<String> = uses.iter().map(|it| format!("`{it}`")).collect();
-            format!("| `{name}` | {} |", if uses.is_empty() { "–".into() } else { uses.join(", ") })
+            format!(
+                "| `{name}` | {} |",
+                if uses.is_empty() {
+                    "–".into()
+                } else {
+                    uses.join(", ")
+                }
+            )
         })
         .collect();
     assert!(
@@ -50,7 +61,10 @@ fn domain_crates_use_no_technology() {
         }
         seen += 1;
         for dependency in normal_dependencies(package) {
-            assert!(PURE.contains(&dependency.as_str()), "{name} must not use {dependency}");
+            assert!(
+                PURE.contains(&dependency.as_str()),
+                "{name} must not use {dependency}"
+            );
         }
     }
     assert_eq!(seen, 4, "all domain crates are there");
@@ -58,14 +72,22 @@ fn domain_crates_use_no_technology() {
 
 fn documented_table() -> Table {
     let page = std::fs::read_to_string(root().join("docs/architecture.md")).unwrap();
-    let table = page.split("| Crate | Uses |").nth(1).expect("the page has the table");
+    let table = page
+        .split("| Crate | Uses |")
+        .nth(1)
+        .expect("the page has the table");
     table
         .lines()
         .skip(2)
         .take_while(|line| line.starts_with('|'))
         .map(|line| {
             let mut cells = line.trim_matches('|').split('|').map(names_in);
-            let name = cells.next().unwrap().into_iter().next().expect("a row names a crate");
+            let name = cells
+                .next()
+                .unwrap()
+                .into_iter()
+                .next()
+                .expect("a row names a crate");
             (name, cells.next().unwrap())
         })
         .collect()
@@ -73,13 +95,20 @@ fn documented_table() -> Table {
 
 /// What stands between backticks.
 fn names_in(cell: &str) -> BTreeSet<String> {
-    cell.split('`').skip(1).step_by(2).map(str::to_owned).collect()
+    cell.split('`')
+        .skip(1)
+        .step_by(2)
+        .map(str::to_owned)
+        .collect()
 }
 
 fn actual_table() -> Table {
     let metadata = metadata();
     let packages = metadata["packages"].as_array().unwrap();
-    let members: BTreeSet<&str> = packages.iter().map(|it| it["name"].as_str().unwrap()).collect();
+    let members: BTreeSet<&str> = packages
+        .iter()
+        .map(|it| it["name"].as_str().unwrap())
+        .collect();
     packages
         .iter()
         .map(|package| {
@@ -104,11 +133,21 @@ fn normal_dependencies(package: &serde_json::Value) -> Vec<String> {
 
 fn metadata() -> serde_json::Value {
     let output = Command::new(env!("CARGO"))
-        .args(["metadata", "--no-deps", "--offline", "--format-version", "1"])
+        .args([
+            "metadata",
+            "--no-deps",
+            "--offline",
+            "--format-version",
+            "1",
+        ])
         .current_dir(root())
         .output()
         .expect("cargo runs");
-    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     serde_json::from_slice(&output.stdout).expect("cargo metadata prints JSON")
 }
 
