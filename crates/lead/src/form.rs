@@ -73,21 +73,21 @@ impl LeadForm {
     pub fn put(&mut self, key: &str, value: Raw<'_>) {
         let today = self.today;
         match key {
-            "firstName" | "first_name" => self.first_name.put(&value, parse_name),
-            "lastName" | "last_name" => self.last_name.put(&value, parse_name),
-            "email" => self.email.put(&value, parse_email),
-            "phone" => self.phone.put(&value, parse_phone),
+            "firstName" | "first_name" => self.first_name.put(value, parse_name),
+            "lastName" | "last_name" => self.last_name.put(value, parse_name),
+            "email" => self.email.put(value, parse_email),
+            "phone" => self.phone.put(value, parse_phone),
             "dateOfBirth" | "date_of_birth" => {
                 self.date_of_birth
-                    .put(&value, |text| parse_birth_date(text, today));
+                    .put(value, |text| parse_birth_date(text, today));
             }
-            "status" => self.status.put(&value, parse_status),
+            "status" => self.status.put(value, parse_status),
             "id" | "createdAt" | "created_at" | "updatedAt" | "updated_at" => {
                 if value != Raw::Null {
                     self.refuse(FieldError::at(key, FieldCode::NotAccepted));
                 }
             }
-            _ => self.put_attribute(key, &value),
+            _ => self.put_attribute(key, value),
         }
     }
 
@@ -136,7 +136,7 @@ impl LeadForm {
         }
     }
 
-    fn put_attribute(&mut self, key: &str, value: &Raw<'_>) {
+    fn put_attribute(&mut self, key: &str, value: Raw<'_>) {
         let name = match AttributeName::parse(key) {
             Ok(name) => name,
             Err(
@@ -162,12 +162,12 @@ impl LeadForm {
         }
         let value = match value {
             Raw::Null => return,
-            Raw::Bool(value) => Ok(Value::from_bool(*value)),
+            Raw::Bool(value) => Ok(Value::from_bool(value)),
             Raw::Number(text) => Value::from_number(text).map_err(code_of_value),
-            Raw::Text(text) => Value::from_text(text).map_err(code_of_value),
+            Raw::Text(text) => Value::from_text(&text).map_err(code_of_value),
             Raw::Json(text) => Value::from_json(text).map_err(code_of_value),
             Raw::Cell(text) => Value::from_cell(text).map_err(code_of_value),
-            Raw::Refused(code) => Err(*code),
+            Raw::Refused(code) => Err(code),
         };
         match value {
             // One too many is enough for `finish` to say so.
@@ -206,12 +206,12 @@ enum Slot<T> {
 }
 
 impl<T> Slot<T> {
-    fn put(&mut self, value: &Raw<'_>, parse: impl FnOnce(&str) -> Result<T, FieldCode>) {
+    fn put(&mut self, value: Raw<'_>, parse: impl FnOnce(&str) -> Result<T, FieldCode>) {
         *self = match (&*self, value) {
             (Self::Unset, Raw::Null) => Self::Null,
-            (Self::Unset, Raw::Text(text)) => parse(text).map_or_else(Self::Wrong, Self::Value),
+            (Self::Unset, Raw::Text(text)) => parse(&text).map_or_else(Self::Wrong, Self::Value),
             (Self::Unset, Raw::Cell(text)) => parse(text).map_or_else(Self::Wrong, Self::Value),
-            (Self::Unset, Raw::Refused(code)) => Self::Wrong(*code),
+            (Self::Unset, Raw::Refused(code)) => Self::Wrong(code),
             (Self::Unset, Raw::Bool(_) | Raw::Number(_) | Raw::Json(_)) => {
                 Self::Wrong(FieldCode::WrongType)
             }

@@ -494,10 +494,10 @@ pub trait Claims: Send + Sync + 'static {
 }
 
 /// How long a key is kept.
-pub const CLAIM_LIFE: Duration = Duration::from_secs(24 * 60 * 60);
+pub const CLAIM_LIFE: Duration = Duration::from_hours(24);
 /// How long a request may hold a key without finishing; longer than any request runs but streams,
 /// which take no key from each other because their ids are the same.
-pub const CLAIM_LEASE: Duration = Duration::from_secs(60);
+pub const CLAIM_LEASE: Duration = Duration::from_mins(1);
 
 /// The claims could not be read or written.
 #[derive(Debug, thiserror::Error)]

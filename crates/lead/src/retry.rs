@@ -10,7 +10,7 @@ impl RetryPolicy {
     /// The most waits.
     pub const MAX_LEN: usize = 20;
     /// The longest wait.
-    pub const MAX_DELAY: Duration = Duration::from_secs(24 * 60 * 60);
+    pub const MAX_DELAY: Duration = Duration::from_hours(24);
 
     /// These waits; none when there are more than [`RetryPolicy::MAX_LEN`] or one is longer than
     /// [`RetryPolicy::MAX_DELAY`].

@@ -146,7 +146,7 @@ impl StoreLeads {
 
         // Ranges of leads still to be stored; a range that is refused is cut in two, so that a
         // poison lead ends up alone and its neighbours are stored.
-        let mut ranges = vec![0..all.len()];
+        let mut ranges = Vec::from([0..all.len()]);
         while let Some(range) = ranges.pop() {
             let leads = all[range.clone()].to_vec();
             let attempt = Intake {
