@@ -82,7 +82,8 @@ pub enum DeadPayload {
 /// A message to park.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Parked {
-    /// Its identity; parking the same one again changes nothing but `last_seen` and the attempts.
+    /// Its identity; parking the same one again changes nothing but `last_seen`, the attempts, and
+    /// the replays, which only go up.
     pub id: DeadLetterId,
     /// What it carries.
     pub payload: DeadPayload,

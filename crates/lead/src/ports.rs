@@ -175,8 +175,8 @@ pub trait LeadStore: Send + Sync + 'static {
     /// [`StoreError::Refused`] when something in it cannot be stored: then nothing was.
     async fn append(&self, intake: &Intake) -> Result<Vec<Appended>, StoreError>;
 
-    /// Parks messages: the rows, the outcome `failed` of their leads, and the counters, where the
-    /// lead is not stored and no duplicate. Parking twice counts once.
+    /// Parks messages: the rows, whatever became of their leads; and the outcome `failed` and the
+    /// counters of those leads that are neither stored nor a duplicate. Parking twice counts once.
     ///
     /// # Errors
     ///
@@ -484,8 +484,9 @@ pub trait Claims: Send + Sync + 'static {
     async fn finish(&self, key: &ClaimKey, answer: &StoredAnswer) -> Result<(), ClaimsError>;
 
     /// Gives a key back whose request gets no answer worth keeping. `accepted_at` stays, so that
-    /// the same content gets the same ids when it is sent again; other content may take the key
-    /// only when `anything_published` is false.
+    /// the same content gets the same ids when it is sent again; other content may take the key, as
+    /// if nobody had held it, only when no attempt published anything. Releasing a key that was
+    /// finished changes nothing.
     ///
     /// # Errors
     ///

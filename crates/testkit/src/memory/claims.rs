@@ -18,13 +18,15 @@ pub struct MemoryClaims(Mutex<HashMap<ClaimKey, Held>>);
 struct Held {
     content: Fingerprint,
     accepted_at: Timestamp,
+    /// Some attempt published something, or died so that nobody knows.
+    published: bool,
     standing: Standing,
 }
 
 #[derive(Debug)]
 enum Standing {
     Running { until: Timestamp },
-    GivenBack { to_any_content: bool },
+    GivenBack,
     Answered(StoredAnswer),
 }
 
@@ -44,12 +46,7 @@ impl Claims for MemoryClaims {
             .get_mut(key)
             .filter(|it| now < it.accepted_at.plus(CLAIM_LIFE))
             .filter(|it| {
-                let free = matches!(
-                    it.standing,
-                    Standing::GivenBack {
-                        to_any_content: true
-                    }
-                );
+                let free = matches!(it.standing, Standing::GivenBack) && !it.published;
                 it.content == content || !free
             });
         let Some(known) = known else {
@@ -58,6 +55,7 @@ impl Claims for MemoryClaims {
                 Held {
                     content,
                     accepted_at: now,
+                    published: false,
                     standing: running,
                 },
             );
@@ -69,7 +67,8 @@ impl Claims for MemoryClaims {
         Ok(match &known.standing {
             Standing::Answered(answer) => Claim::Answered(answer.clone()),
             Standing::Running { until } if now < *until => Claim::Running,
-            Standing::Running { .. } | Standing::GivenBack { .. } => {
+            standing => {
+                known.published |= matches!(standing, Standing::Running { .. });
                 known.standing = running;
                 Claim::Held {
                     accepted_at: known.accepted_at,
@@ -89,9 +88,8 @@ impl Claims for MemoryClaims {
         if let Some(held) = lock(&self.0).get_mut(key)
             && !matches!(held.standing, Standing::Answered(_))
         {
-            held.standing = Standing::GivenBack {
-                to_any_content: !anything_published,
-            };
+            held.published |= anything_published;
+            held.standing = Standing::GivenBack;
         }
         Ok(())
     }
