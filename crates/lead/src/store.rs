@@ -1,6 +1,7 @@
 //! Storing what the queue delivers: the worker's whole judgement.
 
 use std::collections::HashSet;
+use std::ops::Range;
 use std::sync::Arc;
 
 use kernel::{Batch, BatchSizeError, Cause, Clock, IdSource};
@@ -146,7 +147,7 @@ impl StoreLeads {
 
         // Ranges of leads still to be stored; a range that is refused is cut in two, so that a
         // poison lead ends up alone and its neighbours are stored.
-        let mut ranges = Vec::from([0..all.len()]);
+        let mut ranges: Vec<Range<usize>> = std::iter::once(0..all.len()).collect();
         while let Some(range) = ranges.pop() {
             let leads = all[range.clone()].to_vec();
             let attempt = Intake {
