@@ -202,7 +202,11 @@ impl Bulk {
 
     /// A lead of this submission that could not be worked on.
     pub fn parked(&self, index: u64, lead: &NewLead) -> Parked {
-        let part = self.part(self.note(index + 1, 0, false), index, &[lead.clone()]);
+        let part = self.part(
+            self.note(index + 1, 0, false),
+            index,
+            std::slice::from_ref(lead),
+        );
         parked_message(Message {
             attempt: 6,
             ..Message::first(vec![part])

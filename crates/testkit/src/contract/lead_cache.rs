@@ -37,6 +37,11 @@ fn a_lead() -> ReadKey {
     ReadKey::Lead(LeadId(any_id()), "v1".to_owned())
 }
 
+/// What a load of that text answers.
+#[allow(
+    clippy::unnecessary_wraps,
+    reason = "it is compared with answers, which may be none"
+)]
 fn bytes(text: &str) -> Option<Arc<[u8]>> {
     Some(text.as_bytes().into())
 }

@@ -15,7 +15,7 @@ use super::lead_store::LeadStorePorts;
 use crate::fixtures::{any_id, any_lead, lead_of, name, now, twin_of, unique};
 
 fn text(raw: &str) -> Option<SearchText> {
-    Some(SearchText::parse(raw).unwrap())
+    SearchText::parse(raw).ok()
 }
 
 fn by_search(raw: &str) -> Filter {

@@ -1,5 +1,10 @@
 //! `TokenCodec`: what a token says, and which are no good.
 
+#![allow(
+    clippy::unused_async,
+    reason = "every promise of every suite is asked the same way"
+)]
+
 use std::sync::Arc;
 use std::time::Duration;
 

@@ -32,9 +32,10 @@ impl MemoryAccounts {
     }
 
     fn state(&self) -> Result<MutexGuard<'_, State>, AccountStoreError> {
-        match self.away.load(Ordering::SeqCst) {
-            true => Err(AccountStoreError::Unavailable(Cause::new(Away))),
-            false => Ok(lock(&self.state)),
+        if self.away.load(Ordering::SeqCst) {
+            Err(AccountStoreError::Unavailable(Cause::new(Away)))
+        } else {
+            Ok(lock(&self.state))
         }
     }
 }

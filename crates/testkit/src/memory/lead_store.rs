@@ -45,9 +45,10 @@ impl MemoryLeadStore {
     }
 
     fn state(&self) -> Result<std::sync::MutexGuard<'_, State>, StoreError> {
-        match self.away.load(Ordering::SeqCst) {
-            true => Err(StoreError::Unavailable(Cause::new(Away))),
-            false => Ok(lock(&self.state)),
+        if self.away.load(Ordering::SeqCst) {
+            Err(StoreError::Unavailable(Cause::new(Away)))
+        } else {
+            Ok(lock(&self.state))
         }
     }
 }

@@ -94,9 +94,10 @@ impl MemoryQueue {
     }
 
     fn check(&self) -> Result<(), QueueError> {
-        match self.away.load(Ordering::SeqCst) {
-            true => Err(QueueError::Unavailable(Cause::new(Away))),
-            false => Ok(()),
+        if self.away.load(Ordering::SeqCst) {
+            Err(QueueError::Unavailable(Cause::new(Away)))
+        } else {
+            Ok(())
         }
     }
 

@@ -50,9 +50,10 @@ impl Throttle for MemoryThrottle {
             allowed,
             remaining: u32::try_from(remaining).unwrap_or(u32::MAX),
             reset_after: Duration::from_micros(debt),
-            retry_after: match allowed {
-                true => Duration::ZERO,
-                false => Duration::from_micros(wait_for_next),
+            retry_after: if allowed {
+                Duration::ZERO
+            } else {
+                Duration::from_micros(wait_for_next)
             },
         }
     }

@@ -11,7 +11,7 @@ use lead::ports::WaitingLeads;
 
 use super::lock;
 
-const KEPT_FOR: Duration = Duration::from_secs(24 * 60 * 60);
+const KEPT_FOR: Duration = Duration::from_hours(24);
 
 /// Senders by lead.
 pub struct MemoryWaiting {

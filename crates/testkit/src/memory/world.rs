@@ -94,9 +94,10 @@ impl AlwaysWell {
 #[async_trait]
 impl Probe for AlwaysWell {
     async fn probe(&self) -> Result<(), Cause> {
-        match self.0.load(Ordering::SeqCst) {
-            true => Err(Cause::new(Away)),
-            false => Ok(()),
+        if self.0.load(Ordering::SeqCst) {
+            Err(Cause::new(Away))
+        } else {
+            Ok(())
         }
     }
 }
