@@ -4,8 +4,10 @@
 //! around all routes gives each request its thread key, knows its caller, holds it to the limits
 //! and makes every refusal a [`problem::Problem`].
 
+mod accounts;
 mod address;
 pub mod answer;
+mod body;
 pub mod caller;
 mod cors;
 mod edge;
@@ -13,12 +15,16 @@ mod failure;
 mod health;
 mod leads;
 pub mod limits;
+mod operating;
+mod paging;
 pub mod params;
+mod path_id;
 pub mod problem;
 mod problem_kind;
 mod routes;
 mod server;
 mod services;
+mod session;
 mod settings;
 pub mod thread;
 

@@ -11,7 +11,7 @@ use crate::caller::Who;
 use crate::edge::{catch_panics, edge};
 use crate::problem::{Problem, ProblemKind};
 use crate::services::Services;
-use crate::{health, leads, limits};
+use crate::{accounts, health, leads, limits, operating, paging, session};
 
 /// A path, a method, who may use it, and what answers.
 pub(crate) struct Endpoint {
@@ -107,8 +107,27 @@ impl Endpoint {
 /// Every route there is.
 fn endpoints() -> Vec<Endpoint> {
     let mut all = vec![
-        Endpoint::get("/api/v1/health", Who::Anyone, health::health),
+        Endpoint::get("/api/v1/health", Who::Anyone, health::live),
+        Endpoint::get("/api/v1/health/live", Who::Anyone, health::live),
+        Endpoint::get("/api/v1/health/ready", Who::Anyone, health::ready),
         Endpoint::get("/api/v1/limits", Who::Anyone, limits::show),
+        Endpoint::get("/.well-known/jwks.json", Who::Anyone, session::public_keys),
+        Endpoint::post("/api/v1/login", Who::Anyone, session::sign_in).takes_body(),
+        Endpoint::post("/api/v1/logout", Who::User, session::sign_out),
+        Endpoint::get("/api/v1/user/profile", Who::User, session::profile),
+        Endpoint::post("/api/v1/user/profile", Who::User, session::profile),
+        Endpoint::get("/api/v1/users", Who::Admin, accounts::list).query(paging::PARAMETERS),
+        Endpoint::post("/api/v1/users", Who::Admin, accounts::add).takes_body(),
+        Endpoint::get("/api/v1/users/{id}", Who::Admin, accounts::show),
+        Endpoint::patch("/api/v1/users/{id}", Who::Admin, accounts::change).takes_body(),
+        Endpoint::get("/api/v1/queue", Who::Admin, operating::queue),
+        Endpoint::get("/api/v1/failed", Who::Admin, operating::failed).query(paging::PARAMETERS),
+        Endpoint::post("/api/v1/failed/replay", Who::Admin, operating::replay)
+            .query(&["dry_run"])
+            .takes_body(),
+        Endpoint::get("/api/v1/failed/{id}", Who::Admin, operating::show_failed),
+        Endpoint::delete("/api/v1/failed/{id}", Who::Admin, operating::discard),
+        Endpoint::post("/api/v1/cache/clear", Who::Admin, operating::clear_cache),
     ];
     all.extend(leads::endpoints());
     all

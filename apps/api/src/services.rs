@@ -6,7 +6,9 @@ use std::sync::atomic::{AtomicBool, AtomicUsize};
 use auth::{Authenticate, SignIn};
 use backends::Ports;
 use lead::ReplayFailed;
+use tokio::sync::Mutex;
 
+use crate::health::LastLook;
 use crate::leads::Leads;
 use crate::routes::AccessTable;
 use crate::settings::Settings;
@@ -23,6 +25,9 @@ pub struct Services {
     pub(crate) leads: Leads,
     pub(crate) access: AccessTable,
     pub(crate) in_flight: AtomicUsize,
+    pub(crate) last_look: LastLook,
+    /// Held while accounts change.
+    pub(crate) account_changes: Mutex<()>,
     pub(crate) draining: AtomicBool,
 }
 
@@ -50,6 +55,8 @@ impl Services {
             leads: Leads::new(&ports, &settings),
             access: AccessTable::new(),
             in_flight: AtomicUsize::new(0),
+            last_look: LastLook::default(),
+            account_changes: Mutex::default(),
             draining: AtomicBool::new(false),
             ports,
             settings,
