@@ -1,1 +1,27 @@
-//! Placeholder.
+//! The store in the SQL that `SQLite` and `MySQL` share: tables, mapping, and every port of the
+//! store over them.
+//!
+//! An adapter for a database opens connections and gives its [`Dialect`]: how a write transaction
+//! begins, what its errors mean, and how rows of leads are written fast.
+
+mod accounts;
+mod append;
+mod claims;
+mod dead;
+mod dialect;
+mod entity;
+mod failure;
+mod find;
+mod forget;
+mod ledger;
+mod names;
+mod packed;
+mod park;
+mod results;
+mod row;
+mod store;
+
+pub use self::dialect::{Dialect, Placed};
+pub use self::failure::Failure;
+pub use self::row::LeadRow;
+pub use self::store::SqlStore;

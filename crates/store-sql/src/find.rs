@@ -1,0 +1,270 @@
+//! Looking things up.
+
+use std::collections::HashSet;
+
+use async_trait::async_trait;
+use kernel::{Timestamp, UserId, uuid_at};
+use lead::ports::{LeadFinder, ResultsQuery, StoreError};
+use lead::{
+    BatchCounts, BatchId, BatchView, Filter, Lead, LeadId, ListQuery, MatchKey, Position, Receipt,
+    ReceiptState, ResultRow, SearchText, Stats, Status, Total,
+};
+use sea_orm::sea_query::{Expr, Query};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
+    QuerySelect,
+};
+use time::PrimitiveDateTime;
+use uuid::Uuid;
+
+use crate::entity::{lead as stored_lead, lead_counter, outcome, submission};
+use crate::failure::{Trouble, Unreadable};
+use crate::packed;
+use crate::row::{lead_of, moment};
+use crate::store::SqlStore;
+
+#[async_trait]
+impl LeadFinder for SqlStore {
+    async fn find(&self, id: LeadId) -> Result<Option<Lead>, StoreError> {
+        let find = stored_lead::Entity::find_by_id(id.0);
+        let mut found = self.leads(find).await.map_err(|it| self.judge(it))?;
+        Ok(found.pop())
+    }
+
+    async fn holder(&self, key: &MatchKey) -> Result<Option<LeadId>, StoreError> {
+        let held = Expr::cust_with_values("match_key = ?", [key.as_str().as_bytes().to_vec()]);
+        let id: Option<Uuid> = stored_lead::Entity::find()
+            .select_only()
+            .column(stored_lead::Column::Id)
+            .filter(held)
+            .into_tuple()
+            .one(self.reader())
+            .await
+            .map_err(|it| self.judge(it))?;
+        Ok(id.map(LeadId))
+    }
+
+    async fn list(&self, query: &ListQuery) -> Result<Vec<Lead>, StoreError> {
+        let Some(condition) = condition(&query.filter) else {
+            return Ok(Vec::new());
+        };
+        let find = stored_lead::Entity::find()
+            .filter(condition)
+            .limit(u64::from(query.limit));
+        let find = match query.position {
+            Position::Offset(skip) => find
+                .order_by_desc(stored_lead::Column::Id)
+                .offset(u64::from(skip)),
+            Position::Before(id) => find
+                .filter(stored_lead::Column::Id.lt(id.0))
+                .order_by_desc(stored_lead::Column::Id),
+            Position::After(id) => find
+                .filter(stored_lead::Column::Id.gt(id.0))
+                .order_by_asc(stored_lead::Column::Id),
+        };
+        Ok(self.leads(find).await.map_err(|it| self.judge(it))?)
+    }
+
+    async fn total(&self, filter: &Filter) -> Result<Total, StoreError> {
+        Ok(self.count(filter).await.map_err(|it| self.judge(it))?)
+    }
+
+    async fn stats(&self, today: Timestamp) -> Result<Stats, StoreError> {
+        Ok(self.totals(today).await.map_err(|it| self.judge(it))?)
+    }
+
+    async fn receipt(&self, id: LeadId) -> Result<Option<Receipt>, StoreError> {
+        Ok(self.state_of(id).await.map_err(|it| self.judge(it))?)
+    }
+
+    async fn batch(&self, id: BatchId) -> Result<Option<BatchView>, StoreError> {
+        let found = submission::Entity::find_by_id(id.0)
+            .one(self.reader())
+            .await
+            .map_err(|it| self.judge(it))?;
+        let view = found.map(view_of).transpose();
+        Ok(view.map_err(|it| self.judge(it))?)
+    }
+
+    async fn results(&self, query: &ResultsQuery) -> Result<Vec<ResultRow>, StoreError> {
+        Ok(self.result_rows(query).await.map_err(|it| self.judge(it))?)
+    }
+}
+
+impl SqlStore {
+    async fn leads(
+        &self,
+        find: sea_orm::Select<stored_lead::Entity>,
+    ) -> Result<Vec<Lead>, Trouble> {
+        let rows = find.all(self.reader()).await?;
+        let mut ids = HashSet::new();
+        for row in &rows {
+            ids.extend(packed::unpack(&row.attributes)?.iter().map(|it| it.0));
+        }
+        let names = self.attribute_names(&ids).await?;
+        let leads = rows
+            .into_iter()
+            .map(|row| Ok(lead_of(row, |id| names.get(&id).cloned())?));
+        leads.collect()
+    }
+
+    async fn count(&self, filter: &Filter) -> Result<Total, Trouble> {
+        if filter.looks_into_text() {
+            return self.count_up_to_cap(filter).await;
+        }
+        let by_status = self.counters().await?;
+        let count = match filter.status {
+            None => by_status.iter().sum(),
+            Some(wanted) => Status::ALL
+                .iter()
+                .zip(by_status)
+                .filter_map(|(status, count)| (*status == wanted).then_some(count))
+                .sum(),
+        };
+        Ok(Total { count, exact: true })
+    }
+
+    async fn count_up_to_cap(&self, filter: &Filter) -> Result<Total, Trouble> {
+        let Some(condition) = condition(filter) else {
+            return Ok(Total {
+                count: 0,
+                exact: true,
+            });
+        };
+        let found = Query::select()
+            .expr(Expr::val(1))
+            .from(stored_lead::Entity)
+            .cond_where(condition)
+            .limit(Total::CAP + 1)
+            .to_owned();
+        let count = Query::select()
+            .expr_as(Expr::cust("COUNT(*)"), "found_count")
+            .from_subquery(found, "found")
+            .to_owned();
+        let row = self.reader().query_one(&count).await?;
+        let count: i64 = match row {
+            Some(row) => row.try_get("", "found_count")?,
+            None => 0,
+        };
+        let count = count.unsigned_abs();
+        Ok(Total {
+            count: count.min(Total::CAP),
+            exact: count <= Total::CAP,
+        })
+    }
+
+    async fn counters(&self) -> Result<[u64; 4], Trouble> {
+        let rows = lead_counter::Entity::find().all(self.reader()).await?;
+        Ok(Status::ALL.map(|status| {
+            rows.iter()
+                .find(|it| it.status == status.as_str())
+                .map_or(0, |it| u64::try_from(it.total).unwrap_or(0))
+        }))
+    }
+
+    async fn totals(&self, today: Timestamp) -> Result<Stats, Trouble> {
+        let by_status = self.counters().await?;
+        let first_id = first_id_at(today);
+        let today = stored_lead::Entity::find()
+            .filter(stored_lead::Column::Id.gte(first_id))
+            .count(self.reader())
+            .await?;
+        Ok(Stats { by_status, today })
+    }
+
+    async fn state_of(&self, id: LeadId) -> Result<Option<Receipt>, Trouble> {
+        let stored: Option<(Uuid, i32, PrimitiveDateTime)> = stored_lead::Entity::find_by_id(id.0)
+            .select_only()
+            .column(stored_lead::Column::SubmittedBy)
+            .expr(Expr::cust("attempts"))
+            .column(stored_lead::Column::UpdatedAt)
+            .into_tuple()
+            .one(self.reader())
+            .await?;
+        if let Some((owner, attempts, at)) = stored {
+            return Ok(Some(Receipt {
+                lead: id,
+                owner: UserId(owner),
+                state: ReceiptState::Stored,
+                attempts: u16::try_from(attempts).map_err(|_| Unreadable("leads.attempts"))?,
+                updated_at: moment(at, "leads.updated_at")?,
+            }));
+        }
+        let outcome = outcome::Entity::find_by_id(id.0).one(self.reader()).await?;
+        outcome
+            .map(|it| {
+                Ok(Receipt {
+                    lead: id,
+                    owner: UserId(it.owner),
+                    state: match it.duplicate_of {
+                        Some(of) => ReceiptState::Duplicate { of: LeadId(of) },
+                        None => ReceiptState::Failed,
+                    },
+                    attempts: it.attempts,
+                    updated_at: moment(it.updated_at, "outcomes.updated_at")?,
+                })
+            })
+            .transpose()
+    }
+}
+
+/// The least id that a lead accepted at `moment` can have.
+fn first_id_at(moment: Timestamp) -> Uuid {
+    uuid_at(moment, 0)
+}
+
+/// What a filter asks of a row; none when no row can answer it.
+fn condition(filter: &Filter) -> Option<Condition> {
+    let texts = [&filter.email, &filter.search];
+    if texts.into_iter().flatten().any(spans_lines) {
+        return None;
+    }
+    let mut condition = Condition::all();
+    if let Some(status) = filter.status {
+        condition = condition.add(stored_lead::Column::Status.eq(status.as_str()));
+    }
+    if let Some(part) = &filter.email {
+        let (part, newline) = (part.as_str().as_bytes().to_vec(), b"\n".to_vec());
+        condition = condition.add(Expr::cust_with_values(
+            "instr(search_text, ?) BETWEEN 1 AND instr(search_text, ?)",
+            [part, newline],
+        ));
+    }
+    if let Some(part) = &filter.search {
+        let part = part.as_str().as_bytes().to_vec();
+        condition = condition.add(Expr::cust_with_values("instr(search_text, ?) > 0", [part]));
+    }
+    Some(condition)
+}
+
+/// No field has a line break in it; the lines of `search_text` are fields of their own.
+fn spans_lines(text: &SearchText) -> bool {
+    text.as_str().contains('\n')
+}
+
+fn view_of(row: submission::Model) -> Result<BatchView, Unreadable> {
+    let count = |column: i64| u64::try_from(column).unwrap_or(0);
+    let counts = BatchCounts {
+        received: count(row.received),
+        rejected: count(row.rejected),
+        stored: count(row.stored),
+        duplicate: count(row.duplicate),
+        failed: count(row.failed),
+    };
+    let decided = counts.rejected + counts.stored + counts.duplicate + counts.failed;
+    Ok(BatchView {
+        id: BatchId(row.id),
+        owner: UserId(row.owner),
+        // Leads of a chunk can be decided before the note that counts them is written.
+        counts: BatchCounts {
+            received: counts.received.max(decided),
+            ..counts
+        },
+        complete: row.is_complete,
+        created_at: moment(row.accepted_at, "submissions.accepted_at")?,
+        finished_at: row
+            .finished_at
+            .map(|it| moment(it, "submissions.finished_at"))
+            .transpose()?,
+    })
+}
