@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 
 use async_trait::async_trait;
+use eav::Attributes;
 use kernel::{Batch, Timestamp};
 use lead::ports::{Appended, Arrival, Intake, LeadStore, StoreError};
 use lead::{LeadId, Parked};
@@ -51,7 +52,7 @@ impl SqlStore {
     async fn rows_of(&self, intake: &Intake) -> Result<Vec<LeadRow>, Failure> {
         let leads = intake.leads.iter().map(|it| &it.lead.details.attributes);
         let seen: Vec<_> = leads
-            .flat_map(|attributes| attributes.as_slice())
+            .flat_map(Attributes::as_slice)
             .map(|it| (&it.name, it.value.kind()))
             .collect();
         let ids = self.attribute_ids(&seen).await?;

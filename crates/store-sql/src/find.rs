@@ -82,7 +82,7 @@ impl LeadFinder for SqlStore {
             .one(self.reader())
             .await
             .map_err(|it| self.judge(it))?;
-        let view = found.map(view_of).transpose();
+        let view = found.as_ref().map(view_of).transpose();
         Ok(view.map_err(|it| self.judge(it))?)
     }
 
@@ -103,7 +103,7 @@ impl SqlStore {
         }
         let names = self.attribute_names(&ids).await?;
         let leads = rows
-            .into_iter()
+            .iter()
             .map(|row| Ok(lead_of(row, |id| names.get(&id).cloned())?));
         leads.collect()
     }
@@ -242,7 +242,7 @@ fn spans_lines(text: &SearchText) -> bool {
     text.as_str().contains('\n')
 }
 
-fn view_of(row: submission::Model) -> Result<BatchView, Unreadable> {
+fn view_of(row: &submission::Model) -> Result<BatchView, Unreadable> {
     let count = |column: i64| u64::try_from(column).unwrap_or(0);
     let counts = BatchCounts {
         received: count(row.received),

@@ -83,7 +83,7 @@ fn search_text(details: &LeadDetails) -> String {
 
 /// The lead in a row, with the names its attributes' ids stand for.
 pub(crate) fn lead_of(
-    row: Model,
+    row: &Model,
     name_of: impl Fn(u32) -> Option<AttributeName>,
 ) -> Result<Lead, Unreadable> {
     let attributes = packed::restore(packed::unpack(&row.attributes)?, name_of)?;
