@@ -138,7 +138,10 @@ fn reader_options(path: &Path) -> SqliteConnectOptions {
 }
 
 fn is_busy(error: &SqlxError) -> bool {
-    let code = error.as_database_error().and_then(|it| it.code());
+    let code = match error {
+        SqlxError::Database(error) => error.code(),
+        _ => None,
+    };
     code.and_then(|it| it.parse::<u32>().ok())
         .is_some_and(|code| matches!(code & 0xff, 5 | 6))
 }
