@@ -64,33 +64,35 @@ suite! {
         one_who_lingers_gets_what_comes_meanwhile,
         one_who_lingers_is_answered_when_it_ends,
         one_who_has_enough_does_not_linger,
-        what_is_done_never_comes_back,
-        what_nobody_settled_is_handed_out_again_and_counted,
-        what_is_returned_comes_back_at_once_as_it_was,
-        a_retry_waits_as_long_as_the_policy_says,
-        an_isolated_message_comes_alone_in_the_suspect_lane,
-        what_takes_a_place_outlives_the_consumer,
         bytes_that_are_no_message_are_a_delivery_too,
         dropping_a_receive_loses_nothing,
         many_publishers_at_once_lose_nothing,
         many_consumers_share_the_messages,
         depths_tell_what_waits_and_what_is_in_hand,
     }
+    settling {
+        what_is_done_never_comes_back,
+        what_nobody_settled_is_handed_out_again_and_counted,
+        what_is_returned_comes_back_at_once_as_it_was,
+        a_retry_waits_as_long_as_the_policy_says,
+        an_isolated_message_comes_alone_in_the_suspect_lane,
+        what_takes_a_place_outlives_the_consumer,
+    }
 }
 
 impl QueuePorts {
-    async fn publish(&self, messages: &[Message]) {
+    pub(super) async fn publish(&self, messages: &[Message]) {
         self.publisher
             .publish(&Batch::new(messages.to_vec()).unwrap())
             .await
             .unwrap();
     }
 
-    async fn receive(&self, ask: ReceiveAsk) -> Vec<Delivery> {
+    pub(super) async fn receive(&self, ask: ReceiveAsk) -> Vec<Delivery> {
         self.consumer.receive(ask).await.unwrap()
     }
 
-    async fn settle(&self, tag: DeliveryTag, settlement: Settlement) {
+    pub(super) async fn settle(&self, tag: DeliveryTag, settlement: Settlement) {
         self.consumer
             .settle(vec![Settled { tag, settlement }])
             .await
@@ -98,14 +100,14 @@ impl QueuePorts {
     }
 
     /// The next delivery, one message.
-    async fn one(&self) -> Delivery {
+    pub(super) async fn one(&self) -> Delivery {
         let mut deliveries = self.receive(ask(1)).await;
         assert_eq!(deliveries.len(), 1);
         deliveries.remove(0)
     }
 
     /// Receives and settles until `count` messages came.
-    async fn drain(&self, count: usize) -> Vec<Message> {
+    pub(super) async fn drain(&self, count: usize) -> Vec<Message> {
         let give_up_at = Instant::now() + PATIENCE;
         let mut messages = Vec::new();
         while messages.len() < count {
@@ -134,7 +136,7 @@ impl QueuePorts {
     }
 
     /// Nothing waits and nothing is in hand.
-    async fn is_empty(&self) {
+    pub(super) async fn is_empty(&self) {
         eventually("the queue is empty", async || {
             let depths = self.monitor.depths().await.unwrap();
             let empty = |ready, in_flight: Option<u64>| ready == 0 && in_flight.unwrap_or(0) == 0;
@@ -159,7 +161,7 @@ impl QueuePorts {
 const BRIEF: Duration = Duration::from_millis(50);
 
 /// Patience for the first message, none for more.
-fn ask(max_leads: u16) -> ReceiveAsk {
+pub(super) fn ask(max_leads: u16) -> ReceiveAsk {
     ReceiveAsk {
         max_leads,
         wait: PATIENCE,
@@ -168,12 +170,12 @@ fn ask(max_leads: u16) -> ReceiveAsk {
 }
 
 /// In an order of their own, since the queue promises none.
-fn sorted(mut messages: Vec<Message>) -> Vec<Message> {
+pub(super) fn sorted(mut messages: Vec<Message>) -> Vec<Message> {
     messages.sort_by_key(|it| it.parts[0].thread_key.to_string());
     messages
 }
 
-fn retry_of(message: &Message) -> Message {
+pub(super) fn retry_of(message: &Message) -> Message {
     Message {
         attempt: message.attempt + 1,
         ..message.clone()
@@ -408,142 +410,6 @@ pub async fn one_who_has_enough_does_not_linger(place: &impl QueuePlace) {
     let deliveries = timeout(PATIENCE, ports.receive(ask)).await.unwrap();
 
     assert_eq!(deliveries.len(), 2);
-}
-
-/// Not even when everybody dies.
-pub async fn what_is_done_never_comes_back(place: &impl QueuePlace) {
-    let ports = place.open().await;
-    ports.publish(&[any_message(1), any_message(2)]).await;
-    ports.drain(2).await;
-    drop(ports);
-
-    place.open().await.is_empty().await;
-}
-
-/// Perhaps to another worker; every time counts.
-pub async fn what_nobody_settled_is_handed_out_again_and_counted(place: &impl QueuePlace) {
-    let message = any_message(2);
-    for redeliveries in 0..3 {
-        let ports = place.open().await;
-        if redeliveries == 0 {
-            ports.publish(std::slice::from_ref(&message)).await;
-        }
-        let delivery = ports.one().await;
-        assert_eq!(delivery.redeliveries, redeliveries);
-        assert_eq!(delivery.payload.as_ref(), Ok(&message));
-    }
-    let ports = place.open().await;
-    assert_eq!(ports.drain(1).await, [message]);
-    ports.is_empty().await;
-}
-
-/// No attempt was spent.
-pub async fn what_is_returned_comes_back_at_once_as_it_was(place: &impl QueuePlace) {
-    let ports = place.open().await;
-    let message = Message {
-        attempt: 1,
-        ..any_message(2)
-    };
-    let first = any_message(1);
-    ports.publish(std::slice::from_ref(&first)).await;
-    ports
-        .settle(
-            ports.one().await.tag,
-            Settlement::Retry(Batch::one(message.clone())),
-        )
-        .await;
-
-    for _ in 0..3 {
-        let delivery = ports.one().await;
-        assert_eq!(
-            (&delivery.payload, delivery.lane),
-            (&Ok(message.clone()), Lane::Work)
-        );
-        ports.settle(delivery.tag, Settlement::Return).await;
-    }
-    let returned = Instant::now();
-    ports.drain(1).await;
-    assert!(returned.elapsed() < PATIENCE);
-    ports.is_empty().await;
-}
-
-/// And what it took the place of is gone.
-pub async fn a_retry_waits_as_long_as_the_policy_says(place: &impl QueuePlace) {
-    let ports = place.open().await;
-    let mut message = any_message(3);
-    ports.publish(std::slice::from_ref(&message)).await;
-    for delay in place.policy().delays() {
-        let delivery = ports.one().await;
-        assert_eq!(delivery.payload.as_ref(), Ok(&message));
-        message = retry_of(&message);
-        let settled_at = Instant::now();
-        ports
-            .settle(delivery.tag, Settlement::Retry(Batch::one(message.clone())))
-            .await;
-
-        let delivery = ports.one().await;
-        // Timers tick in milliseconds, and moments are cut to them.
-        assert!(settled_at.elapsed() + Duration::from_millis(5) >= *delay);
-        assert_eq!(
-            (&delivery.payload, delivery.redeliveries),
-            (&Ok(message.clone()), 0)
-        );
-        ports.settle(delivery.tag, Settlement::Return).await;
-    }
-    assert_eq!(ports.drain(1).await, [message]);
-    ports.is_empty().await;
-}
-
-/// One by one, whatever else waits.
-pub async fn an_isolated_message_comes_alone_in_the_suspect_lane(place: &impl QueuePlace) {
-    let ports = place.open().await;
-    ports.publish(&[any_message(3)]).await;
-    let suspects: Vec<Message> = (0..3).map(|_| any_message(1)).collect();
-    let isolated = Settlement::Isolate(Batch::new(suspects.clone()).unwrap());
-    ports.settle(ports.one().await.tag, isolated).await;
-    let work: Vec<Message> = (0..5).map(|_| any_message(1)).collect();
-    ports.publish(&work).await;
-
-    let (mut came_alone, mut came_together) = (Vec::new(), Vec::new());
-    while came_alone.len() + came_together.len() < 8 {
-        let deliveries = ports.receive(ask(2)).await;
-        let suspect = deliveries.iter().any(|it| it.lane == Lane::Suspect);
-        assert!(deliveries.len() == 1 || (!suspect && deliveries.len() == 2));
-        let payloads = deliveries.into_iter().map(|it| it.payload.unwrap());
-        if suspect {
-            came_alone.extend(payloads);
-        } else {
-            came_together.extend(payloads);
-        }
-    }
-    assert_eq!(sorted(came_alone), sorted(suspects));
-    assert_eq!(sorted(came_together), sorted(work));
-}
-
-/// It is durable before the original is gone.
-pub async fn what_takes_a_place_outlives_the_consumer(place: &impl QueuePlace) {
-    let ports = place.open().await;
-    ports.publish(&[any_message(2), any_message(2)]).await;
-    let deliveries = [ports.one().await, ports.one().await];
-    let retried = vec![retry_of(&any_message(1)), retry_of(&any_message(1))];
-    let isolated = vec![any_message(1), any_message(1)];
-    let settled = vec![
-        Settled {
-            tag: deliveries[0].tag,
-            settlement: Settlement::Retry(Batch::new(retried.clone()).unwrap()),
-        },
-        Settled {
-            tag: deliveries[1].tag,
-            settlement: Settlement::Isolate(Batch::new(isolated.clone()).unwrap()),
-        },
-    ];
-    ports.consumer.settle(settled).await.unwrap();
-    drop(ports);
-
-    let ports = place.open().await;
-    let expected = sorted([retried, isolated].concat());
-    assert_eq!(sorted(ports.drain(4).await), expected);
-    ports.is_empty().await;
 }
 
 /// They fail nobody's receive, and their neighbours come as ever.

@@ -117,12 +117,14 @@ suite! {
         a_rejected_row_told_twice_is_listed_once,
         receipts_tell_what_became_of_a_lead,
         a_receipt_keeps_the_moment_of_the_decision,
+        the_old_is_forgotten_and_what_waits_is_kept,
+    }
+    parking {
         parking_makes_a_lead_failed,
         parking_twice_counts_once,
         parking_what_was_decided_changes_nothing_of_it,
         a_parked_lead_is_decided_anew,
         rivals_that_park_in_opposite_order_count_once,
-        the_old_is_forgotten_and_what_waits_is_kept,
     }
     lead_finder {
         what_is_not_there_is_not_found,

@@ -1,7 +1,5 @@
 //! `LeadStore`: what it records of leads and submissions, and when it forgets them.
 
-use std::sync::Arc;
-
 use kernel::{Batch, Timestamp};
 use lead::ports::{Arrival, Intake, ResultKind, ResultsQuery};
 use lead::{
@@ -10,7 +8,7 @@ use lead::{
 };
 
 use super::lead_store::{LeadStorePorts, in_task};
-use crate::fixtures::{Bulk, any_bulk, any_id, any_lead, now, parked, parked_bytes, twin_of};
+use crate::fixtures::{Bulk, any_bulk, any_id, any_lead, now, parked, twin_of};
 
 impl LeadStorePorts {
     pub(super) async fn view(&self, bulk: &Bulk) -> BatchView {
@@ -30,7 +28,7 @@ impl LeadStorePorts {
         self.store.append(&intake(leads, notes)).await.unwrap();
     }
 
-    async fn results(&self, bulk: &Bulk, kind: Option<ResultKind>) -> Vec<ResultRow> {
+    pub(super) async fn results(&self, bulk: &Bulk, kind: Option<ResultKind>) -> Vec<ResultRow> {
         let query = ResultsQuery {
             batch: bulk.id,
             kind,
@@ -57,14 +55,14 @@ fn rejected(index: u64, code: FieldCode) -> RejectedRow {
 }
 
 /// Leads of a submission in its rows from 0.
-fn rows(bulk: &Bulk, leads: &[NewLead]) -> Vec<Arrival> {
+pub(super) fn rows(bulk: &Bulk, leads: &[NewLead]) -> Vec<Arrival> {
     (0..)
         .zip(leads)
         .map(|(index, lead)| bulk.arrival(index, lead))
         .collect()
 }
 
-fn counts(numbers: [u64; 5]) -> BatchCounts {
+pub(super) fn counts(numbers: [u64; 5]) -> BatchCounts {
     let [received, rejected, stored, duplicate, failed] = numbers;
     BatchCounts {
         received,
@@ -444,116 +442,6 @@ pub async fn a_receipt_keeps_the_moment_of_the_decision(ports: &LeadStorePorts) 
         let receipt = ports.finder.receipt(lead.id).await.unwrap().unwrap();
         assert_eq!((receipt.updated_at, receipt.attempts), (first.at, 1));
     }
-}
-
-/// Its outcome and its counter.
-pub async fn parking_makes_a_lead_failed(ports: &LeadStorePorts) {
-    let bulk = any_bulk();
-    let (in_bulk, alone) = (bulk.lead(), any_lead());
-    ports.take_in(Vec::new(), vec![bulk.note(1, 0, true)]).await;
-
-    let dead = bulk.parked(0, &in_bulk);
-    let batch = Batch::new(vec![parked(&alone), dead.clone(), parked_bytes(b"\xff")]).unwrap();
-    ports.store.park(&batch).await.unwrap();
-
-    assert_eq!(ports.state_of(&alone).await, Some(ReceiptState::Failed));
-    assert_eq!(ports.state_of(&in_bulk).await, Some(ReceiptState::Failed));
-    let view = ports.view(&bulk).await;
-    assert_eq!(view.counts, counts([1, 0, 0, 0, 1]));
-    assert_eq!(
-        (view.state(), view.finished_at),
-        (BatchState::Finished, Some(dead.at))
-    );
-}
-
-/// A redelivery of what is parked already.
-pub async fn parking_twice_counts_once(ports: &LeadStorePorts) {
-    let bulk = any_bulk();
-    let lead = bulk.lead();
-    ports.take_in(Vec::new(), vec![bulk.note(3, 0, true)]).await;
-
-    let dead = bulk.parked(0, &lead);
-    ports
-        .store
-        .park(&Batch::new(vec![dead.clone(), dead.clone()]).unwrap())
-        .await
-        .unwrap();
-    ports.store.park(&Batch::one(dead)).await.unwrap();
-
-    assert_eq!(ports.view(&bulk).await.counts, counts([3, 0, 0, 0, 1]));
-}
-
-/// A lead that is stored, or a duplicate, does not fail any more.
-pub async fn parking_what_was_decided_changes_nothing_of_it(ports: &LeadStorePorts) {
-    let bulk = any_bulk();
-    let lead = bulk.lead();
-    let leads = [lead.clone(), bulk.own(twin_of(&lead))];
-    ports
-        .take_in(rows(&bulk, &leads), vec![bulk.note(2, 0, true)])
-        .await;
-    let before = (ports.view(&bulk).await, ports.find(&lead).await);
-
-    for (index, lead) in (0..).zip(&leads) {
-        ports
-            .store
-            .park(&Batch::one(bulk.parked(index, lead)))
-            .await
-            .unwrap();
-    }
-
-    assert_eq!((ports.view(&bulk).await, ports.find(&lead).await), before);
-    assert_eq!(ports.state_of(&leads[0]).await, Some(ReceiptState::Stored));
-    let duplicate = ReceiptState::Duplicate { of: lead.id };
-    assert_eq!(ports.state_of(&leads[1]).await, Some(duplicate));
-}
-
-/// And its counter moves over.
-pub async fn a_parked_lead_is_decided_anew(ports: &LeadStorePorts) {
-    let bulk = any_bulk();
-    let lead = bulk.lead();
-    let leads = [lead.clone(), bulk.own(twin_of(&lead))];
-    ports.take_in(Vec::new(), vec![bulk.note(2, 0, true)]).await;
-    for (index, lead) in (0..).zip(&leads) {
-        ports
-            .store
-            .park(&Batch::one(bulk.parked(index, lead)))
-            .await
-            .unwrap();
-    }
-    assert_eq!(ports.view(&bulk).await.counts, counts([2, 0, 0, 0, 2]));
-
-    for _ in 0..2 {
-        ports.take_in(rows(&bulk, &leads), Vec::new()).await;
-        assert_eq!(ports.view(&bulk).await.counts, counts([2, 0, 1, 1, 0]));
-    }
-    assert_eq!(ports.state_of(&lead).await, Some(ReceiptState::Stored));
-    let of_kind = ports.results(&bulk, Some(ResultKind::Failed)).await;
-    assert_eq!(of_kind, []);
-}
-
-/// Two workers that give up on the same leads.
-pub async fn rivals_that_park_in_opposite_order_count_once(ports: &LeadStorePorts) {
-    let bulk = any_bulk();
-    let leads: Vec<NewLead> = (0..50).map(|_| bulk.lead()).collect();
-    ports
-        .take_in(Vec::new(), vec![bulk.note(50, 0, true)])
-        .await;
-    let ours: Vec<_> = (0..)
-        .zip(&leads)
-        .map(|(index, it)| bulk.parked(index, it))
-        .collect();
-    let theirs: Vec<_> = ours.iter().rev().cloned().collect();
-
-    let park = |parked| {
-        let store = Arc::clone(&ports.store);
-        let batch = Batch::new(parked).unwrap();
-        tokio::spawn(async move { store.park(&batch).await.unwrap() })
-    };
-    let (left, right) = tokio::join!(park(ours), park(theirs));
-    left.unwrap();
-    right.unwrap();
-
-    assert_eq!(ports.view(&bulk).await.counts, counts([50, 0, 0, 0, 50]));
 }
 
 /// Submissions and outcomes go by their last touch; leads, parked messages and what waits stay.
