@@ -94,7 +94,7 @@ fn an_export_is_read_as_the_same_lead_again() {
     let lead = lead(LEAD);
     let mut line = Vec::new();
     write_export_line(&mut line, &lead);
-    assert_eq!(line.iter().filter(|it| **it == b'\n').count(), 1);
+    assert_eq!(line.split(|it| *it == b'\n').count(), 2);
     assert_eq!(read_lead(&line, &rules()).unwrap(), lead.details);
 }
 
@@ -139,8 +139,10 @@ proptest! {
             "firstName": "Ada", "lastName": "Byron", "email": "ada@example.com", "value": value,
         });
         let details = read_lead(body.to_string().as_bytes(), &rules()).unwrap();
-        let json = json_of(&stored(details), AttributesForm::Object);
-        let back = json["attributes"].get("value").cloned().unwrap_or(serde_json::Value::Null);
-        prop_assert_eq!(back, value);
+        let mut out = Vec::new();
+        write_lead(&mut out, &stored(details), AttributesForm::Object);
+        let text = String::from_utf8(out).unwrap();
+        let back = text.split_once("\"attributes\":").unwrap().1;
+        prop_assert_eq!(back, format!("{{\"value\":{value}}}}}"));
     }
 }
