@@ -31,4 +31,4 @@ pub mod thread;
 pub use self::routes::{RouteLine, routes, table};
 pub use self::server::{BindError, Running, Server};
 pub use self::services::Services;
-pub use self::settings::{CorsOrigins, Settings, Times};
+pub use self::settings::{CorsOrigins, Settings, Times, Watermarks};

@@ -30,6 +30,8 @@ pub struct Settings {
     pub workers: usize,
     /// Requests under way at once in the process; more are answered 503.
     pub in_flight_max: usize,
+    /// How much may wait in the queue.
+    pub watermarks: Watermarks,
     /// How long things may take.
     pub times: Times,
 }
@@ -48,6 +50,7 @@ impl Default for Settings {
             shutdown: Duration::from_secs(30),
             workers: std::thread::available_parallelism().map_or(2, |it| it.get().min(16)),
             in_flight_max: 4_096,
+            watermarks: Watermarks::default(),
             times: Times::default(),
         }
     }
@@ -60,6 +63,24 @@ pub enum CorsOrigins {
     Local,
     /// Exactly these.
     Exact(Vec<String>),
+}
+
+/// How many messages may wait in the queue before new work is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Watermarks {
+    /// From here on bulk submissions are refused.
+    pub bulk: u64,
+    /// From here on single leads are refused as well.
+    pub single: u64,
+}
+
+impl Default for Watermarks {
+    fn default() -> Self {
+        Self {
+            bulk: 500_000,
+            single: 1_000_000,
+        }
+    }
 }
 
 /// How long things may take. Tests shorten them.
