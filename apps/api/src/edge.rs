@@ -217,7 +217,7 @@ impl Rate {
     ) -> Self {
         let quota = Quota {
             limit: per_minute,
-            window: Duration::from_secs(60),
+            window: Duration::from_mins(1),
         };
         Self {
             name,
@@ -320,12 +320,10 @@ pub(crate) async fn catch_panics(
     next: Next<impl MessageBody + 'static>,
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let http = request.request().clone();
-    match AssertUnwindSafe(next.call(request)).catch_unwind().await {
-        Ok(response) => response.map(ServiceResponse::map_into_boxed_body),
-        Err(_) => {
-            let thread = http.extensions().get::<ThreadKey>().cloned();
-            let problem = thread.map_or_else(|| ProblemKind::Internal.into(), |it| panicked(&it));
-            Ok(ServiceResponse::from_err(problem, http))
-        }
+    if let Ok(response) = AssertUnwindSafe(next.call(request)).catch_unwind().await {
+        return response.map(ServiceResponse::map_into_boxed_body);
     }
+    let thread = http.extensions().get::<ThreadKey>().cloned();
+    let problem = thread.map_or_else(|| ProblemKind::Internal.into(), |it| panicked(&it));
+    Ok(ServiceResponse::from_err(problem, http))
 }

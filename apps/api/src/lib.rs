@@ -29,6 +29,6 @@ mod settings;
 pub mod thread;
 
 pub use self::routes::{RouteLine, routes, table};
-pub use self::server::{BindError, Running, Server};
+pub use self::server::{BindError, Running, Server, log_panics_by_place};
 pub use self::services::Services;
 pub use self::settings::{CorsOrigins, Settings, Times, Watermarks};

@@ -191,9 +191,10 @@ pub(crate) async fn replay(
         },
     };
     let done = services.replay.run(&scope, dry_run).await?;
-    let message = match dry_run {
-        true => "Nothing was replayed: this was a dry run",
-        false => "Failed leads were queued again",
+    let message = if dry_run {
+        "Nothing was replayed: this was a dry run"
+    } else {
+        "Failed leads were queued again"
     };
     let content = answer::with_data(Done {
         dry_run,

@@ -80,6 +80,15 @@ impl Server {
     }
 }
 
+/// From now on a panic anywhere in the process is logged by its place in the code. What it says is
+/// left out, since that may be a value that came with a lead.
+pub fn log_panics_by_place() {
+    std::panic::set_hook(Box::new(|panic| {
+        let place = panic.location().map(|it| (it.file(), it.line()));
+        tracing::error!(?place, "panicked");
+    }));
+}
+
 impl Running {
     /// Turns `ready` to 503, waits the drain delay, closes the listener, and lets running
     /// requests finish within the shutdown time.

@@ -63,9 +63,10 @@ pub(crate) async fn sign_in(
 
     let known = DEVELOPMENT_PASSWORDS.contains(&password.expose().as_str());
     // A name that nobody has is refused after the same time as a wrong password.
-    let username = match known && services.settings.production {
-        true => "",
-        false => username.as_str(),
+    let username = if known && services.settings.production {
+        ""
+    } else {
+        username.as_str()
     };
     let signed_in = services.sign_in.run(username, &password).await?;
     let account = &signed_in.account;
@@ -132,7 +133,7 @@ pub(crate) async fn profile(
 }
 
 /// How long the public keys may be kept.
-const KEYS_MAX_AGE: Duration = Duration::from_secs(300);
+const KEYS_MAX_AGE: Duration = Duration::from_mins(5);
 
 /// `GET /.well-known/jwks.json`: 404 while tokens are signed with a shared secret.
 pub(crate) async fn public_keys(services: web::Data<Services>) -> Result<HttpResponse, Problem> {

@@ -45,7 +45,7 @@ impl Default for Settings {
             trusted_proxies: Vec::new(),
             rate_per_minute: 60_000,
             sign_in_rate_per_minute: 10,
-            token_life: Duration::from_secs(60 * 60),
+            token_life: Duration::from_hours(1),
             drain_delay: Duration::ZERO,
             shutdown: Duration::from_secs(30),
             workers: std::thread::available_parallelism().map_or(2, |it| it.get().min(16)),
