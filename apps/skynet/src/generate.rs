@@ -103,8 +103,10 @@ const CORE: [&str; 6] = [
     "status",
 ];
 
+type Make = fn(&mut Random) -> Cell;
+
 /// Names of attributes, and how a value of each is made.
-const ATTRIBUTES: [(&str, fn(&mut Random) -> Cell); 12] = [
+const ATTRIBUTES: [(&str, Make); 12] = [
     ("Company", |it| {
         often(it, 85, |it| Cell::Text(it.pick(&COMPANIES)))
     }),

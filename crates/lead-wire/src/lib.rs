@@ -23,5 +23,5 @@ pub use self::options::{BatchSize, OnError};
 pub use self::row::{MAX_ERRORS, Row};
 pub use self::rules::{KeyMap, Rules};
 pub use self::table::{HeaderError, TableReader};
-pub use self::write::{AttributesForm, write_export_line, write_lead, write_text};
+pub use self::write::{AttributesForm, write_details, write_export_line, write_lead, write_text};
 pub use self::write_table::{write_table_header, write_table_row};

@@ -22,6 +22,8 @@ pub struct TableReader {
     reader: Box<csv_core::Reader>,
     /// What each column is read as; none for one that is left out.
     header: Option<Vec<Option<String>>>,
+    /// The header row as sent.
+    header_raw: Vec<u8>,
     index: u64,
     record: Record,
 }
@@ -75,6 +77,7 @@ impl TableReader {
             bom: Bom::default(),
             reader: Box::new(csv_core::Reader::new()),
             header: None,
+            header_raw: Vec::new(),
             index: 0,
             record: Record::of_columns(HEADER_COLUMNS),
         }
@@ -118,6 +121,11 @@ impl TableReader {
             lead,
         });
         Ok(())
+    }
+
+    /// The header row as sent, without the line end; none before it is read.
+    pub fn header(&self) -> Option<&[u8]> {
+        self.header.is_some().then_some(&self.header_raw)
     }
 
     fn take(
@@ -169,6 +177,7 @@ impl TableReader {
         }
         let Some(header) = &self.header else {
             let header = read_header(record, &self.rules)?;
+            self.header_raw = raw.to_vec();
             self.record = Record::of_columns(header.len());
             self.header = Some(header);
             return Ok(());

@@ -1,7 +1,7 @@
 //! Leads as JSON.
 
 use eav::{Value, ValueType};
-use lead::Lead;
+use lead::{Lead, LeadDetails};
 use serde_json::value::RawValue;
 
 /// How the attributes of a lead are written.
@@ -65,6 +65,28 @@ pub fn write_export_line(out: &mut Vec<u8>, lead: &Lead) {
         }
     }
     out.push(b'\n');
+}
+
+/// Appends a lead as a client sends it: what it does not have is left out.
+pub fn write_details(out: &mut Vec<u8>, details: &LeadDetails) {
+    write_field(out, b"{\"firstName\":", Some(details.first_name.as_str()));
+    write_field(out, b",\"lastName\":", Some(details.last_name.as_str()));
+    write_field(out, b",\"email\":", Some(details.email.as_str()));
+    if let Some(phone) = &details.phone {
+        write_field(out, b",\"phone\":", Some(phone.as_str()));
+    }
+    if let Some(date_of_birth) = &details.date_of_birth {
+        let day = date_of_birth.day().to_string();
+        write_field(out, b",\"dateOfBirth\":", Some(&day));
+    }
+    write_field(out, b",\"status\":", Some(details.status.as_str()));
+    for it in details.attributes.as_slice() {
+        out.push(b',');
+        write_text(out, it.name.as_str());
+        out.push(b':');
+        write_typed(out, &it.value);
+    }
+    out.push(b'}');
 }
 
 /// Appends a JSON string.

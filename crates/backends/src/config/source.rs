@@ -12,6 +12,9 @@ use super::settings::SETTINGS;
 /// What every setting's name begins with.
 const PREFIX: &str = "SKYNET_";
 
+/// Names that tell commands who calls a server, and are no settings.
+const CALLER: [&str; 3] = ["SKYNET_TOKEN", "SKYNET_USER", "SKYNET_PASSWORD"];
+
 /// The file that is read when none is named.
 const DEFAULT_FILE: &str = "skynet.toml";
 
@@ -29,7 +32,8 @@ impl Source {
     ) -> Result<Self, ConfigError> {
         let mut given = read_file(file)?;
         for (name, value) in environment {
-            let Some(name) = name.to_str().filter(|name| name.starts_with(PREFIX)) else {
+            let is_setting = |name: &&str| name.starts_with(PREFIX) && !CALLER.contains(name);
+            let Some(name) = name.to_str().filter(is_setting) else {
                 continue;
             };
             let known = known(name)?;
