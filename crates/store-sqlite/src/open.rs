@@ -158,3 +158,53 @@ fn cause_of(error: DbErr) -> Cause {
         | Failure::Corrupt(cause) => cause,
     }
 }
+
+#[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+mod tests {
+    use super::*;
+    use sea_orm::sqlx::{Row, query};
+
+    async fn pragmas(pool: &SqlitePool, name: &str) -> Vec<String> {
+        let mut connections = Vec::new();
+        for _ in 0..pool.options().get_max_connections() {
+            connections.push(pool.acquire().await.unwrap());
+        }
+        let mut read = Vec::new();
+        for connection in &mut connections {
+            let sql = sea_orm::sqlx::AssertSqlSafe(format!("PRAGMA {name}"));
+            let row = query(sql).fetch_one(&mut **connection).await.unwrap();
+            let text = row.try_get::<String, _>(0);
+            read.push(text.unwrap_or_else(|_| row.get::<i64, _>(0).to_string()));
+        }
+        read
+    }
+
+    #[tokio::test]
+    async fn every_connection_syncs_the_log_and_keeps_foreign_keys() {
+        let folder = tempfile::TempDir::new().unwrap();
+        let path = folder.path().join("leads.db");
+        let writer = writer_pool(&path).await.unwrap();
+        let reader = pool(READERS)
+            .connect_with(reader_options(&path))
+            .await
+            .unwrap();
+
+        for (pool, connections) in [(&writer, 1), (&reader, READERS as usize)] {
+            for (name, value) in [
+                ("journal_mode", "wal"),
+                ("synchronous", "2"),
+                ("foreign_keys", "1"),
+                ("busy_timeout", "5000"),
+            ] {
+                let read = pragmas(pool, name).await;
+                assert_eq!(read, vec![value; connections], "{name}");
+            }
+        }
+        assert_eq!(pragmas(&writer, "query_only").await, ["0"]);
+        assert_eq!(
+            pragmas(&reader, "query_only").await,
+            vec!["1"; READERS as usize]
+        );
+    }
+}
