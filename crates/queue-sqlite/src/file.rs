@@ -357,3 +357,36 @@ fn json_list(ids: &[i64]) -> String {
     let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
     format!("[{}]", ids.join(","))
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test may stop at the first surprise")]
+
+    use super::*;
+
+    #[tokio::test]
+    async fn every_connection_syncs_each_commit_to_a_log() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = QueueFile::new(&folder.path().join("queue.db"));
+        for _ in 0..2 {
+            let mut connection = file.connect().await.unwrap();
+
+            let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+            assert_eq!(mode, "wal");
+            for (pragma, expected) in [
+                ("PRAGMA synchronous", 2),
+                ("PRAGMA foreign_keys", 1),
+                ("PRAGMA auto_vacuum", 2),
+            ] {
+                let value: i64 = sqlx::query_scalar(pragma)
+                    .fetch_one(&mut connection)
+                    .await
+                    .unwrap();
+                assert_eq!(value, expected, "{pragma}");
+            }
+        }
+    }
+}
