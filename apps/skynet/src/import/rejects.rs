@@ -143,3 +143,97 @@ fn told(errors: &[FieldError]) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use std::fs;
+
+    use lead::FieldCode;
+
+    use super::*;
+
+    fn bad(index: u64, raw: &[u8]) -> BadRow {
+        BadRow {
+            index,
+            raw: raw.to_vec(),
+            errors: vec![
+                FieldError::at("email", FieldCode::EmailInvalid),
+                FieldError::of_lead(FieldCode::ColumnCount),
+            ],
+        }
+    }
+
+    #[test]
+    fn a_table_keeps_its_columns_behind_two_new_ones() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rejected.csv");
+        let mut rejects = Rejects::resume(path.clone(), Shape::Csv, 0).unwrap();
+
+        rejects
+            .put(
+                &[bad(0, b"A,\"x, \"\"y\"\"\""), bad(4, b"1,2,3")],
+                b"email,note",
+            )
+            .unwrap();
+
+        assert_eq!(
+            fs::read_to_string(&path).unwrap(),
+            "skynet:row,skynet:error,email,note\n\
+             1,\"email: This is not a valid email address.; This row has another number of cells than the header.\",A,\"x, \"\"y\"\"\"\n\
+             5,\"email: This is not a valid email address.; This row has another number of cells than the header.\",1,2,3\n"
+        );
+    }
+
+    #[test]
+    fn objects_keep_their_keys_and_other_text_is_kept_as_text() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rejected.ndjson");
+        let mut rejects = Rejects::resume(path.clone(), Shape::Json, 0).unwrap();
+
+        rejects
+            .put(&[bad(0, b"{ \"a\":\n1}"), bad(1, b"{}"), bad(2, b"7")], b"")
+            .unwrap();
+
+        let text = fs::read_to_string(&path).unwrap();
+        let lines: Vec<serde_json::Value> = text
+            .lines()
+            .map(|line| serde_json::from_str(line).unwrap())
+            .collect();
+        assert_eq!(lines.len(), 3);
+        assert_eq!(
+            (&lines[0]["a"], &lines[0][ROW_COLUMN]),
+            (&1.into(), &1.into())
+        );
+        assert_eq!(lines[1][ROW_COLUMN], 2);
+        assert_eq!(lines[2][TEXT_KEY], "7");
+    }
+
+    #[test]
+    fn going_on_drops_what_was_written_after_the_last_note() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rejected.csv");
+        let mut first = Rejects::resume(path.clone(), Shape::Csv, 0).unwrap();
+        first.put(&[bad(0, b"a")], b"email").unwrap();
+        let noted = first.bytes();
+        first.put(&[bad(1, b"b")], b"email").unwrap();
+        let whole = fs::read(&path).unwrap();
+
+        let mut second = Rejects::resume(path.clone(), Shape::Csv, noted).unwrap();
+        second.put(&[bad(1, b"b")], b"email").unwrap();
+
+        assert_eq!(fs::read(&path).unwrap(), whole);
+    }
+
+    #[test]
+    fn no_file_is_made_for_no_row() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("rejected.csv");
+        let mut rejects = Rejects::resume(path.clone(), Shape::Csv, 0).unwrap();
+
+        rejects.put(&[], b"email").unwrap();
+
+        assert!(rejects.written().is_none() && !path.exists());
+    }
+}

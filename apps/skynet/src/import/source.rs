@@ -332,3 +332,118 @@ pub(super) fn shape_of(name: &str, first: &[u8]) -> Shape {
         _ => Shape::Csv,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use super::*;
+    use crate::generate::{self, Format, Recipe};
+
+    fn made(format: Format) -> Vec<u8> {
+        let recipe = Recipe {
+            leads: 95,
+            seed: 11,
+            format,
+            attributes: Recipe::MAX_ATTRIBUTES,
+        };
+        let mut out = Vec::new();
+        generate::write(&recipe, &mut out).unwrap();
+        out
+    }
+
+    fn reading(shape: Shape) -> Reading {
+        Reading {
+            shape,
+            keys: KeyMap::default(),
+            today: Day::parse("2026-11-23").unwrap(),
+            chunk_rows: 10,
+            skip_rows: 0,
+            skip_chunks: 0,
+            skip_rejected: 0,
+        }
+    }
+
+    fn chunks(bytes: &[u8], reading: &Reading) -> Vec<Chunk> {
+        let mut chunks = Vec::new();
+        read_chunks(bytes, reading, |chunk| {
+            chunks.push(chunk);
+            true
+        })
+        .unwrap();
+        chunks
+    }
+
+    #[test]
+    fn every_row_is_in_one_chunk_and_the_last_one_says_so() {
+        for (format, shape) in [
+            (Format::Csv, Shape::Csv),
+            (Format::Ndjson, Shape::Ndjson),
+            (Format::Json, Shape::Json),
+        ] {
+            let chunks = chunks(&made(format), &reading(shape));
+
+            let indices: Vec<u64> = chunks
+                .iter()
+                .flat_map(|it| it.leads.iter().map(|row| row.index))
+                .collect();
+            assert_eq!(indices, (0..95).collect::<Vec<u64>>(), "{shape:?}");
+            let (last, others) = chunks.split_last().unwrap();
+            assert!(last.is_last && others.iter().all(|it| !it.is_last));
+            assert_eq!((last.rows_end, last.rejected_end), (95, 0));
+        }
+    }
+
+    #[test]
+    fn reading_on_after_an_interruption_gives_the_chunks_that_were_to_come() {
+        let bytes = made(Format::Csv);
+        let all = chunks(&bytes, &reading(Shape::Csv));
+
+        let rest = chunks(
+            &bytes,
+            &Reading {
+                skip_rows: 40,
+                skip_chunks: 4,
+                ..reading(Shape::Csv)
+            },
+        );
+
+        assert_eq!(format!("{:?}", &all[4..]), format!("{rest:?}"));
+    }
+
+    #[test]
+    fn a_bad_row_keeps_its_bytes_and_stops_nobody() {
+        let bytes =
+            b"firstName,lastName,email\nA,B,a@example.com\n,C,\"not, one\"\nD,E,d@example.com\n";
+
+        let chunks = chunks(bytes, &reading(Shape::Csv));
+
+        let [chunk] = chunks.as_slice() else {
+            panic!("one chunk")
+        };
+        assert_eq!(chunk.leads.len(), 2);
+        assert_eq!(chunk.bad.len(), 1);
+        assert_eq!(chunk.bad[0].index, 1);
+        assert_eq!(chunk.bad[0].raw, b",C,\"not, one\"");
+        assert_eq!(&*chunk.header, b"firstName,lastName,email");
+    }
+
+    #[test]
+    fn a_file_is_told_by_its_name_and_its_first_bytes() {
+        let cases: [(&str, &[u8], Shape); 10] = [
+            ("a.csv", b"{", Shape::Csv),
+            ("a.ndjson", b"x", Shape::Ndjson),
+            ("A.JSONL", b"x", Shape::Ndjson),
+            ("a.json", b" [\n", Shape::Json),
+            ("a", b"\xef\xbb\xbf[", Shape::Json),
+            ("a", b"{\"leads\": [\n", Shape::Json),
+            ("a", b"{\n \"x\": 1,\n", Shape::Json),
+            ("a.json", b"{\"email\":\"a@b.c\"}\n{", Shape::Ndjson),
+            ("a.txt", b"email,first_name\n", Shape::Csv),
+            ("a", b"", Shape::Csv),
+        ];
+        for (name, first, shape) in cases {
+            assert_eq!(shape_of(name, first), shape, "{name}");
+        }
+    }
+}

@@ -167,3 +167,79 @@ fn with_ending(path: &Path, ending: &str) -> PathBuf {
     name.push(ending);
     name.into()
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use super::*;
+
+    fn some_state() -> RunState {
+        RunState {
+            version: RunState::VERSION,
+            fingerprint: "f".to_owned(),
+            run: "r".to_owned(),
+            started_at_ms: 7,
+            target: "the store".to_owned(),
+            chunk_rows: 500,
+            chunks: 2,
+            rows: 1_000,
+            counts: Counts::default(),
+            waiting: vec!["w".to_owned()],
+            rejected_bytes: 3,
+            all_sent: false,
+            finished: false,
+        }
+    }
+
+    #[test]
+    fn what_was_saved_is_loaded() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = StateFile::open(folder.path().join("a/b.json")).unwrap();
+
+        assert!(file.load().unwrap().is_none());
+        file.save(&some_state()).unwrap();
+
+        assert_eq!(file.load().unwrap(), Some(some_state()));
+    }
+
+    #[test]
+    fn two_processes_do_not_share_a_state() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.json");
+        let first = StateFile::open(path.clone()).unwrap();
+
+        assert!(matches!(
+            StateFile::open(path.clone()),
+            Err(StateError::Busy)
+        ));
+
+        drop(first);
+        assert!(StateFile::open(path).is_ok());
+    }
+
+    #[test]
+    fn a_file_of_another_form_is_not_guessed_at() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("b.json");
+        let file = StateFile::open(path.clone()).unwrap();
+        fs::write(&path, "{\"version\":2}").unwrap();
+
+        assert!(matches!(file.load(), Err(StateError::Unreadable { .. })));
+    }
+
+    #[test]
+    fn another_mapping_or_another_content_is_another_import() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("leads.csv");
+        fs::write(&path, "a").unwrap();
+        let plain = fingerprint(&path, &[], "csv").unwrap();
+        let mapped = fingerprint(&path, &[("a".to_owned(), "b".to_owned())], "csv").unwrap();
+        fs::write(&path, "ab").unwrap();
+        let longer = fingerprint(&path, &[], "csv").unwrap();
+
+        assert_ne!(plain, mapped);
+        assert_ne!(plain, longer);
+        assert_eq!(longer, fingerprint(&path, &[], "csv").unwrap());
+    }
+}
