@@ -39,7 +39,15 @@ impl<'a> BulkDocument<'a> {
             .and_then(|document| reader.end().map(|()| document));
         match (read, error) {
             (Ok(document), _) => Ok(document),
-            (Err(_), Some(error)) => Err(error),
+            (Err(_), Some(error)) => {
+                // Reading ended at the first mistake; what is no JSON further on comes first.
+                let is_json = serde_json::from_str::<&RawValue>(text).is_ok();
+                Err(if is_json {
+                    error
+                } else {
+                    DocumentError::Malformed
+                })
+            }
             (Err(cause), None) if cause.is_data() => {
                 // Only the document itself and its leads ask for one kind of value.
                 let is_object = text.trim_ascii_start().starts_with('{');
