@@ -1,1 +1,130 @@
-//! Placeholder.
+//! Takes leads from the queue and stores them.
+//!
+//! A [`Worker`] runs some loops, each of which takes messages, has them judged by
+//! [`lead::StoreLeads`], and settles them; and one task that keeps house. While the store is away
+//! a loop keeps what it holds, spends no attempts, and goes on with the same deliveries later.
+
+mod backoff;
+mod hands;
+mod house;
+mod linger;
+
+use std::num::NonZeroUsize;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backends::Ports;
+use kernel::{Clock, Entropy, Probe};
+use lead::ports::{LeadConsumer, LeadStore};
+use lead::{RetryPolicy, StoreLeads};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use self::hands::Hands;
+use self::house::House;
+
+/// How a worker works.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// Leads that are stored at once, 1 to [`lead::Message::MAX_LEADS`].
+    pub batch: u16,
+    /// The longest that a part-full batch waits for more.
+    pub linger: Duration,
+    /// Loops side by side.
+    pub concurrency: NonZeroUsize,
+    /// Waits between the attempts at a lead.
+    pub retry: RetryPolicy,
+    /// How old batches and outcomes become.
+    pub results_age: Duration,
+    /// How long a drain may take; what is not done by then goes back.
+    pub drain: Duration,
+}
+
+/// What a worker needs of the world.
+#[derive(Clone)]
+pub struct Needs {
+    /// Where messages come from.
+    pub consumer: Arc<dyn LeadConsumer>,
+    /// Where leads go.
+    pub store: Arc<dyn LeadStore>,
+    /// Whether the store answers.
+    pub store_probe: Arc<dyn Probe>,
+    /// The current moment.
+    pub clock: Arc<dyn Clock>,
+    /// Random bits, for waits that differ.
+    pub entropy: Arc<dyn Entropy>,
+}
+
+/// Takes, stores, settles, until it is told to stop.
+pub struct Worker {
+    needs: Needs,
+    verdicts: Arc<StoreLeads>,
+    settings: Settings,
+}
+
+impl Worker {
+    /// A worker on these ports.
+    pub fn new(ports: &Ports, settings: Settings) -> Self {
+        let verdicts = StoreLeads::new(
+            Arc::clone(&ports.store),
+            Arc::clone(&ports.cache),
+            Arc::clone(&ports.clock),
+            Arc::clone(&ports.ids),
+            settings.retry.clone(),
+        );
+        let needs = Needs {
+            consumer: Arc::clone(&ports.consumer),
+            store: Arc::clone(&ports.store),
+            store_probe: Arc::clone(&ports.store_probe),
+            clock: Arc::clone(&ports.clock),
+            entropy: Arc::clone(&ports.entropy),
+        };
+        Self::from_parts(needs, verdicts, settings)
+    }
+
+    /// A worker on some ports of different origin.
+    pub fn from_parts(needs: Needs, verdicts: StoreLeads, settings: Settings) -> Self {
+        Self {
+            needs,
+            verdicts: Arc::new(verdicts),
+            settings,
+        }
+    }
+
+    /// Works until `stop` is cancelled, then finishes what it holds, or returns it, within
+    /// [`Settings::drain`].
+    pub async fn run(self, stop: CancellationToken) {
+        let mut loops = JoinSet::new();
+        for _ in 0..self.settings.concurrency.get() {
+            loops.spawn(self.hands().work(stop.clone()));
+        }
+        let house = House {
+            store: Arc::clone(&self.needs.store),
+            clock: Arc::clone(&self.needs.clock),
+            results_age: self.settings.results_age,
+        };
+        let house = tokio::spawn(house.keep(stop.clone()));
+        while let Some(ended) = loops.join_next().await {
+            // What a loop held when it broke is not settled, and so handed out again in time.
+            if let Err(error) = ended {
+                tracing::error!(%error, "worker loop broke");
+                if !stop.is_cancelled() {
+                    loops.spawn(self.hands().work(stop.clone()));
+                }
+            }
+        }
+        if let Err(error) = house.await {
+            tracing::error!(%error, "housekeeping broke");
+        }
+    }
+
+    fn hands(&self) -> Hands {
+        Hands {
+            needs: self.needs.clone(),
+            verdicts: Arc::clone(&self.verdicts),
+            batch: self.settings.batch,
+            linger: self.settings.linger,
+            drain: self.settings.drain,
+        }
+    }
+}
