@@ -163,3 +163,98 @@ impl<'f> Pages<'f> {
         Ok((!leads.is_empty()).then_some(leads))
     }
 }
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "tests stop at the first surprise")]
+
+    use eav::Value;
+    use kernel::Day;
+    use lead::ports::LeadStore;
+    use lead::{LeadDetails, NewLead};
+    use lead_wire::{KeyMap, NdjsonReader, Rules, TableReader};
+    use testkit::fixtures::{intake_of, lead_with_attributes};
+    use testkit::memory::MemoryLeadStore;
+
+    use super::*;
+
+    async fn exported(leads: &[NewLead], format: Format) -> Vec<u8> {
+        let store = MemoryLeadStore::default();
+        for leads in leads.chunks(500) {
+            store.append(&intake_of(leads)).await.unwrap();
+        }
+        let mut out = Vec::new();
+        write(&store, format, &mut out).await.unwrap();
+        out
+    }
+
+    fn some_leads(count: usize) -> Vec<NewLead> {
+        let mut leads: Vec<NewLead> = (0..count)
+            .map(|at| {
+                let own = format!("only {}", at % 3);
+                lead_with_attributes(vec![
+                    ("Note, \"long\"", Value::from_cell("a \"b\",\n c").unwrap()),
+                    (&own, Value::from_cell("2.50").unwrap()),
+                    ("flag", Value::from_cell("TRUE").unwrap()),
+                    ("day", Value::from_cell("2026-01-02").unwrap()),
+                ])
+            })
+            .collect();
+        leads.sort_by_key(|lead| lead.id);
+        leads
+    }
+
+    fn rules() -> Rules {
+        let left_out = ["id", "createdAt", "updatedAt"].map(str::to_owned).to_vec();
+        Rules {
+            today: Day::parse("2026-11-23").unwrap(),
+            keys: KeyMap {
+                renamed: Vec::new(),
+                left_out,
+            },
+        }
+    }
+
+    fn by_name(mut details: LeadDetails) -> LeadDetails {
+        let mut list = details.attributes.as_slice().to_vec();
+        list.sort_by(|a, b| a.name.cmp(&b.name));
+        details.attributes = eav::Attributes::new(list).unwrap();
+        details
+    }
+
+    #[tokio::test]
+    async fn lines_are_read_again_as_the_leads_they_were_oldest_first() {
+        let leads = some_leads(2_500);
+
+        let out = exported(&leads, Format::Ndjson).await;
+
+        let mut read = Vec::new();
+        let mut reader = NdjsonReader::new(rules());
+        reader.feed(&out, |row| read.push(row.lead.unwrap()));
+        let sent: Vec<LeadDetails> = leads.into_iter().map(|it| it.details).collect();
+        assert!(read == sent);
+    }
+
+    #[tokio::test]
+    async fn a_table_has_every_attribute_of_every_lead() {
+        let leads = some_leads(1_500);
+
+        let out = exported(&leads, Format::Csv).await;
+
+        let mut read = Vec::new();
+        let mut reader = TableReader::new(rules());
+        reader
+            .feed(&out, |row| read.push(by_name(row.lead.unwrap())))
+            .unwrap();
+        let sent: Vec<LeadDetails> = leads.into_iter().map(|it| by_name(it.details)).collect();
+        assert!(read == sent);
+    }
+
+    #[tokio::test]
+    async fn no_leads_are_a_header_or_nothing() {
+        let header = "id,firstName,lastName,email,phone,dateOfBirth,status,createdAt,updatedAt\n";
+
+        assert_eq!(exported(&[], Format::Csv).await, header.as_bytes());
+        assert_eq!(exported(&[], Format::Ndjson).await, b"");
+    }
+}

@@ -383,3 +383,6 @@ fn parse_mapping(text: &str) -> Result<(String, String), String> {
 
 /// How long something that should answer may be silent.
 const PATIENCE: Duration = Duration::from_mins(5);
+
+#[cfg(test)]
+mod tests;

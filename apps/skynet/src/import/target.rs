@@ -39,7 +39,9 @@ pub(super) enum Target {
     /// The store itself, and its lock.
     Store {
         direct: Box<Direct>,
-        _lock: Box<Local>,
+        /// Kept until the run ends.
+        #[allow(dead_code, reason = "held, not read")]
+        lock: Option<Box<Local>>,
     },
 }
 
@@ -129,7 +131,7 @@ impl Target {
                 .ok_or_else(|| Failure::failed("the run has no key"))?;
                 Ok(Self::Store {
                     direct: Box::new(direct),
-                    _lock: local,
+                    lock: Some(local),
                 })
             }
         }
