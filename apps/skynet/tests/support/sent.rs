@@ -1,0 +1,127 @@
+//! A lead as it is sent, and what has to be read back.
+
+use serde_json::{Value, json};
+
+use super::chance::Chance;
+
+/// What is wrong with a lead that has to be refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Flaw {
+    None,
+    NoEmail,
+    BadPhone,
+    NotJson,
+}
+
+/// A lead under a tag that no other has.
+#[derive(Clone, Debug)]
+pub(crate) struct Sent {
+    pub(crate) tag: String,
+    pub(crate) email: String,
+    pub(crate) flaw: Flaw,
+    phone: Option<String>,
+    /// Name, JSON, text and type.
+    attributes: Vec<(&'static str, String, String, &'static str)>,
+}
+
+impl Sent {
+    pub(crate) fn new(tag: String, email: String, flaw: Flaw, chance: &mut Chance) -> Self {
+        let number = chance.below(1_000_000);
+        let note = format!("größe {number} \u{1f680} \"quoted\" \\ 'x'; --");
+        let nested = format!("{{\"b\":[1.0,{number}],  \"a\":\"é\"}}");
+        let huge = format!("123456789012345678901234567890{number}");
+        let flag = chance.one_in(2);
+        let mut attributes = vec![("tag", quoted(&tag), tag.clone(), "string")];
+        let mut add = |name, json: String, text: String, kind| {
+            attributes.push((name, json, text, kind));
+        };
+        add(
+            "Lead Score",
+            format!("{number}"),
+            format!("{number}"),
+            "integer",
+        );
+        add(
+            "ratio",
+            format!("{number}.50"),
+            format!("{number}.50"),
+            "float",
+        );
+        add(
+            "vip",
+            format!("{flag}"),
+            u8::from(flag).to_string(),
+            "boolean",
+        );
+        add(
+            "since",
+            quoted("1990-05-15"),
+            "1990-05-15".to_owned(),
+            "date",
+        );
+        add(
+            "seen",
+            quoted("2026-11-23T18:00:00Z"),
+            "2026-11-23T18:00:00Z".to_owned(),
+            "datetime",
+        );
+        add("note", quoted(&note), note, "string");
+        add("nested", nested.clone(), nested, "json");
+        add("huge", huge.clone(), huge, "string");
+        attributes.truncate(1 + chance.below(attributes.len()));
+        Self {
+            tag,
+            email,
+            flaw,
+            phone: chance.one_in(2).then(|| format!("+1 555 {number:06}")),
+            attributes,
+        }
+    }
+
+    pub(crate) fn is_valid(&self) -> bool {
+        self.flaw == Flaw::None
+    }
+
+    /// What two leads may not share.
+    pub(crate) fn key(&self) -> String {
+        self.email.to_lowercase()
+    }
+
+    /// One line of JSON, or of something like it.
+    pub(crate) fn json(&self) -> String {
+        let mut text = "{\"firstName\":\"Ada\",\"last_name\":\"Lovelace\"".to_owned();
+        if self.flaw != Flaw::NoEmail {
+            text += &format!(",\"email\":{}", quoted(&self.email));
+        }
+        let phone = match self.flaw {
+            Flaw::BadPhone => Some("call me"),
+            _ => self.phone.as_deref(),
+        };
+        if let Some(phone) = phone {
+            text += &format!(",\"phone\":{}", quoted(phone));
+        }
+        for (name, json, ..) in &self.attributes {
+            text += &format!(",{}:{json}", quoted(name));
+        }
+        if self.flaw != Flaw::NotJson {
+            text.push('}');
+        }
+        text
+    }
+
+    /// Compares with a lead that was read back.
+    pub(crate) fn assert_is(&self, lead: &Value) {
+        let attribute = |(name, _, text, kind): &(&str, String, String, &str)| json!({"fieldName": name, "fieldValue": text, "fieldType": kind});
+        let attributes: Vec<Value> = self.attributes.iter().map(attribute).collect();
+        let expected = json!({
+            "id": lead["id"], "createdAt": lead["createdAt"], "updatedAt": lead["updatedAt"],
+            "firstName": "Ada", "lastName": "Lovelace", "email": self.email, "phone": self.phone,
+            "dateOfBirth": null, "status": "active", "dynamicData": attributes,
+        });
+        assert_eq!(lead, &expected);
+    }
+}
+
+fn quoted(text: &str) -> String {
+    Value::from(text).to_string()
+}
