@@ -131,6 +131,16 @@ impl Shared {
         self.again.lock().unwrap()
     }
 
+    /// The request that has waited longest for an answer.
+    fn oldest(&self) -> Option<Request> {
+        let mut again = self.again();
+        if again.is_empty() {
+            None
+        } else {
+            Some(again.remove(0))
+        }
+    }
+
     async fn run(&self, mut chance: Chance) {
         let mut phase = self.phase.subscribe();
         loop {
@@ -138,8 +148,8 @@ impl Shared {
             if stop {
                 return;
             }
-            let old = if chance.one_in(3) {
-                self.again().pop()
+            let old = if chance.one_in(4) {
+                self.oldest()
             } else {
                 None
             };
