@@ -30,7 +30,7 @@ impl Sent {
         let note = format!("größe {number} \u{1f680} \"quoted\" \\ 'x'; --");
         let nested = format!("{{\"b\":[1.0,{number}],  \"a\":\"é\"}}");
         let huge = format!("123456789012345678901234567890{number}");
-        let flag = chance.one_in(2);
+        let is_vip = chance.one_in(2);
         let mut attributes = vec![("tag", quoted(&tag), tag.clone(), "string")];
         let mut add = |name, json: String, text: String, kind| {
             attributes.push((name, json, text, kind));
@@ -49,8 +49,8 @@ impl Sent {
         );
         add(
             "vip",
-            format!("{flag}"),
-            u8::from(flag).to_string(),
+            format!("{is_vip}"),
+            u8::from(is_vip).to_string(),
             "boolean",
         );
         add(
@@ -89,24 +89,23 @@ impl Sent {
 
     /// One line of JSON, or of something like it.
     pub(crate) fn json(&self) -> String {
-        let mut text = "{\"firstName\":\"Ada\",\"last_name\":\"Lovelace\"".to_owned();
+        let field = |name: &str, json: &str| format!("{}:{json}", quoted(name));
+        let mut fields = vec![
+            field("firstName", "\"Ada\""),
+            field("last_name", "\"Lovelace\""),
+        ];
         if self.flaw != Flaw::NoEmail {
-            text += &format!(",\"email\":{}", quoted(&self.email));
+            fields.push(field("email", &quoted(&self.email)));
         }
         let phone = match self.flaw {
             Flaw::BadPhone => Some("call me"),
             _ => self.phone.as_deref(),
         };
-        if let Some(phone) = phone {
-            text += &format!(",\"phone\":{}", quoted(phone));
-        }
-        for (name, json, ..) in &self.attributes {
-            text += &format!(",{}:{json}", quoted(name));
-        }
-        if self.flaw != Flaw::NotJson {
-            text.push('}');
-        }
-        text
+        fields.extend(phone.map(|it| field("phone", &quoted(it))));
+        let attributes = self.attributes.iter();
+        fields.extend(attributes.map(|(name, json, ..)| field(name, json)));
+        let end = if self.flaw == Flaw::NotJson { "" } else { "}" };
+        format!("{{{}{end}", fields.join(","))
     }
 
     /// Compares with a lead that was read back.
