@@ -1,4 +1,4 @@
-//! How fast messages go in and out: `cargo run --release -p queue-sqlite --example rate -- FOLDER`.
+//! How fast messages go in and out: `cargo run --release -p queue-sqlite --example queue_rate -- FOLDER`.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,

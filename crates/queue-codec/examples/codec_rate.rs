@@ -1,4 +1,4 @@
-//! What reading and writing cost: `cargo run --release -p queue-codec --example rate`.
+//! What reading and writing cost: `cargo run --release -p queue-codec --example codec_rate`.
 #![allow(
     clippy::unwrap_used,
     clippy::print_stdout,
