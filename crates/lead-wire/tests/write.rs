@@ -8,8 +8,8 @@
 use kernel::{Day, Timestamp, UserId, uuid_at};
 use lead::{Lead, LeadDetails, LeadId};
 use lead_wire::{
-    AttributesForm, KeyMap, Rules, TableReader, read_lead, write_export_line, write_lead,
-    write_table_header, write_table_row,
+    AttributesForm, KeyMap, Rules, TableReader, read_lead, write_details, write_export_line,
+    write_lead, write_table_header, write_table_row,
 };
 use proptest::prelude::*;
 
@@ -113,6 +113,28 @@ fn a_table_is_read_as_the_same_leads_again() {
     reader.feed(&out, |row| read.push(row.lead)).unwrap();
     reader.finish(|row| read.push(row.lead)).unwrap();
     assert_eq!(read, [Ok(lead.details)]);
+}
+
+#[test]
+fn what_a_client_sends_of_a_lead_is_read_as_the_same_lead() {
+    let mut table = Vec::from(*b"first_name,last_name,email,phone,status,n,x,day,yes,text\n");
+    table.extend_from_slice(
+        b"Ada,Byron,ada@example.com,+1 5,invalid,-12,1.50,2026-01-02,TRUE,\"007, \"\"x\"\"\"\n",
+    );
+    let mut read = Vec::new();
+    let mut reader = TableReader::new(rules());
+    reader
+        .feed(&table, |row| read.push(row.lead.unwrap()))
+        .unwrap();
+    assert_eq!(
+        reader.header(),
+        Some(&table[..table.iter().position(|it| *it == b'\n').unwrap()])
+    );
+
+    let mut out = Vec::new();
+    write_details(&mut out, &read[0]);
+
+    assert_eq!(read_lead(&out, &rules()).as_ref(), Ok(&read[0]));
 }
 
 fn any_json() -> impl Strategy<Value = serde_json::Value> {

@@ -87,6 +87,7 @@ pub(super) struct BatchCounts {
 
 /// One request may take this long; a full queue slows the API down on purpose.
 const REQUEST_TIMEOUT: Duration = Duration::from_mins(1);
+const FIRST_PATIENCE: Duration = Duration::from_secs(5);
 const LONGEST_WAIT: Duration = Duration::from_secs(30);
 
 impl Api {
@@ -103,6 +104,19 @@ impl Api {
             token: Mutex::new(None),
             patience,
         })
+    }
+
+    /// Whether it answers at all: an address that is wrong should not be waited for.
+    pub(super) async fn greet(&self) -> Result<(), ApiError> {
+        let url = format!("{}/api/v1/health", self.base);
+        let deadline = Instant::now() + FIRST_PATIENCE;
+        loop {
+            match self.client.get(&url).send().await {
+                Ok(_) => return Ok(()),
+                Err(_) if Instant::now() > deadline => return Err(self.away()),
+                Err(_) => sleep(Duration::from_millis(200)).await,
+            }
+        }
     }
 
     /// Sends leads. Sending the same ones under the same key again stores none twice.

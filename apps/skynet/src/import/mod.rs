@@ -179,7 +179,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
         output::note(format_args!("going on after row {}", state.rows));
     }
 
-    let target = Target::open(place, &state)?;
+    let target = Target::open(place, &state).await?;
     let rejects = Rejects::resume(rejected_path, input.shape, state.rejected_bytes)
         .map_err(|error| Failure::failed(format_args!("the file of rejected rows: {error}")))?;
     let reading = reading(&args, input.shape, today, Some(&state));

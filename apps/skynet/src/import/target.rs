@@ -63,6 +63,11 @@ pub(super) async fn place(context: &Context, api: Option<&str>) -> Result<Place,
     let config = local::config(context)?;
     let state_folder = config.data_dir.join("imports");
     if let Some(base) = api {
+        if !base.starts_with("http://") {
+            return Err(Failure::wrong_use(
+                "--api takes an address that begins with http://",
+            ));
+        }
         let credentials = credentials_of_environment().ok_or_else(|| {
             Failure::wrong_use("--api needs SKYNET_TOKEN, or SKYNET_USER and SKYNET_PASSWORD")
         })?;
@@ -106,11 +111,12 @@ impl Place {
 
 impl Target {
     /// The place, for a run.
-    pub(super) fn open(place: Place, state: &RunState) -> Result<Self, Failure> {
+    pub(super) async fn open(place: Place, state: &RunState) -> Result<Self, Failure> {
         match place.kind {
             PlaceKind::Api { base, credentials } => {
                 let api = Api::new(&base, credentials, PATIENCE)
                     .map_err(|_| Failure::wrong_use("--api is no address of an API"))?;
+                api.greet().await.map_err(Failure::failed)?;
                 Ok(Self::Api {
                     api: Box::new(api),
                     run: state.run.clone(),

@@ -9,7 +9,6 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::net::SocketAddr;
-use std::sync::Arc;
 
 use auth::ports::{AccountStore, TokenCodec};
 use auth::{Claims, NewAccount, Role, Roles, TokenId};
