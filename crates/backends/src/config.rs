@@ -208,6 +208,49 @@ impl Config {
     }
 }
 
+/// What is in force of a setting, for a person to read.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct InForce {
+    /// The setting.
+    pub name: &'static str,
+    /// Its value, without secrets.
+    pub value: String,
+    /// Somebody gave it; else it is the default.
+    pub given: bool,
+}
+
+/// Every setting as it is in force.
+///
+/// # Errors
+///
+/// As [`Config::load`].
+pub fn in_force(file: Option<&Path>) -> Result<Vec<InForce>, ConfigError> {
+    let source = Source::read(file, std::env::vars_os())?;
+    let shown = |setting: &Setting| {
+        let given = source.get(setting.name);
+        InForce {
+            name: setting.name,
+            value: given.map_or_else(
+                || setting.default.replace('`', ""),
+                |value| without_secrets(setting.name, value),
+            ),
+            given: given.is_some(),
+        }
+    };
+    Ok(SETTINGS.iter().map(shown).collect())
+}
+
+fn without_secrets(name: &str, value: &str) -> String {
+    match (name, value.split_once("://")) {
+        ("SKYNET_JWT_SECRET", _) => "(hidden)".to_owned(),
+        (name, Some((scheme, rest))) if name.ends_with("_URL") && rest.contains('@') => {
+            let host = rest.rsplit_once('@').map_or("", |(_, host)| host);
+            format!("{scheme}://(hidden)@{host}")
+        }
+        _ => value.to_owned(),
+    }
+}
+
 fn family(source: &Source, data_dir: &Path) -> Result<Family, ConfigError> {
     const STORE: &str = "SKYNET_DATABASE_URL";
     const QUEUE: &str = "SKYNET_QUEUE_URL";

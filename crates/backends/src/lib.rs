@@ -1,12 +1,22 @@
 //! Opens a family of backends: the only crate that says both "port" and "technology".
+//!
+//! [`Config`] is what a process is told, [`DataLock`] keeps others off its folders, and [`open`]
+//! gives it its [`Ports`].
 
+mod accounts;
 mod config;
 mod host;
+mod lock;
+mod open;
 mod ports;
+mod signing;
 
+pub use self::accounts::{DEVELOPMENT_ACCOUNTS, DevelopmentAccount};
 pub use self::config::{
-    ApiConfig, Config, ConfigError, Environment, Family, Fault, JournalConfig, JournalPayload,
-    SETTINGS, Setting, Signing, WorkerConfig, reference,
+    ApiConfig, Config, ConfigError, Environment, Family, Fault, InForce, JournalConfig,
+    JournalPayload, SETTINGS, Setting, Signing, WorkerConfig, in_force, reference,
 };
 pub use self::host::{OsEntropy, SystemClock};
+pub use self::lock::{DataLock, LockError, look};
+pub use self::open::{OpenError, admin_token, migrate, open, open_beside};
 pub use self::ports::Ports;

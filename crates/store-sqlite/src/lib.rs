@@ -6,5 +6,5 @@ mod errors;
 mod open;
 mod place;
 
-pub use self::open::{OpenError, open};
+pub use self::open::{OpenError, open, open_current};
 pub use store_sql::SqlStore as SqliteStore;

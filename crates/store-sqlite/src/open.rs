@@ -8,7 +8,7 @@ use migrations::{SchemaState, apply, schema_state};
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sea_orm::sqlx::{ConnectOptions as _, Error as SqlxError, SqlitePool};
+use sea_orm::sqlx::{ConnectOptions as _, Error as SqlxError};
 use sea_orm::{
     DatabaseConnection, DbErr, RuntimeErr, SqliteTransactionMode, SqlxSqliteConnector,
     TransactionOptions, TransactionTrait,
@@ -38,6 +38,9 @@ pub enum OpenError {
     /// The file, or its folder, cannot be opened, read or written.
     #[error("store cannot be opened")]
     Unavailable(#[source] Cause),
+    /// The schema lacks these steps, and nobody asked for them.
+    #[error("store lacks steps of its schema: {0}")]
+    PendingSchema(String),
     /// A newer program changed the schema by steps that this one does not know.
     #[error("store has a newer schema, with {0}")]
     NewerSchema(String),
@@ -53,9 +56,31 @@ pub enum OpenError {
 ///
 /// See [`OpenError`].
 pub async fn open(path: &Path) -> Result<SqlStore, OpenError> {
-    let writer = writer_pool(path).await?;
-    let writer = SqlxSqliteConnector::from_sqlx_sqlite_pool(writer);
-    if let Err(error) = migrate(&writer).await {
+    let writer = writer_pool(path, true).await?;
+    let prepared = migrate(&writer).await;
+    finish(path, writer, prepared).await
+}
+
+/// Opens the store in this file as it is, beside other processes or alone.
+///
+/// # Errors
+///
+/// See [`OpenError`]; [`OpenError::PendingSchema`] where [`open`] would migrate.
+pub async fn open_current(path: &Path) -> Result<SqlStore, OpenError> {
+    let writer = writer_pool(path, false).await?;
+    let prepared = match state_of(&writer).await {
+        Ok(SchemaState::Pending(steps)) => Err(OpenError::PendingSchema(steps.join(", "))),
+        other => other.map(drop),
+    };
+    finish(path, writer, prepared).await
+}
+
+async fn finish(
+    path: &Path,
+    writer: DatabaseConnection,
+    prepared: Result<(), OpenError>,
+) -> Result<SqlStore, OpenError> {
+    if let Err(error) = prepared {
         // The first failure says more than one while closing.
         let _ = writer.close().await;
         return Err(error);
@@ -70,11 +95,11 @@ pub async fn open(path: &Path) -> Result<SqlStore, OpenError> {
 
 /// Opens the connection that writes. The step into WAL mode does not wait for other processes that
 /// take it at the same time, so it is tried again.
-async fn writer_pool(path: &Path) -> Result<SqlitePool, OpenError> {
+async fn writer_pool(path: &Path, create: bool) -> Result<DatabaseConnection, OpenError> {
     let began = Instant::now();
     loop {
-        match pool(1).connect_with(writer_options(path)).await {
-            Ok(pool) => return Ok(pool),
+        match pool(1).connect_with(writer_options(path, create)).await {
+            Ok(pool) => return Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)),
             Err(error) if is_busy(&error) && began.elapsed() < OPEN_TIMEOUT => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -84,13 +109,8 @@ async fn writer_pool(path: &Path) -> Result<SqlitePool, OpenError> {
 }
 
 async fn migrate(writer: &DatabaseConnection) -> Result<(), OpenError> {
-    let read = schema_state(writer)
-        .await
-        .map_err(|error| OpenError::Unavailable(cause_of(error)))?;
-    match read {
-        SchemaState::Current => return Ok(()),
-        SchemaState::Newer(steps) => return Err(OpenError::NewerSchema(steps.join(", "))),
-        SchemaState::Pending(_) => {}
+    if state_of(writer).await? == SchemaState::Current {
+        return Ok(());
     }
     let failed = |error| OpenError::Migration(cause_of(error));
     let options = TransactionOptions {
@@ -101,6 +121,16 @@ async fn migrate(writer: &DatabaseConnection) -> Result<(), OpenError> {
     let tx = writer.begin_with_options(options).await.map_err(failed)?;
     apply(&tx).await.map_err(failed)?;
     tx.commit().await.map_err(failed)
+}
+
+async fn state_of(writer: &DatabaseConnection) -> Result<SchemaState, OpenError> {
+    let read = schema_state(writer)
+        .await
+        .map_err(|error| OpenError::Unavailable(cause_of(error)))?;
+    match read {
+        SchemaState::Newer(steps) => Err(OpenError::NewerSchema(steps.join(", "))),
+        read => Ok(read),
+    }
 }
 
 fn pool(connections: u32) -> SqlitePoolOptions {
@@ -123,9 +153,9 @@ fn options(path: &Path) -> SqliteConnectOptions {
         .disable_statement_logging()
 }
 
-fn writer_options(path: &Path) -> SqliteConnectOptions {
+fn writer_options(path: &Path, create: bool) -> SqliteConnectOptions {
     options(path)
-        .create_if_missing(true)
+        .create_if_missing(create)
         .pragma("cache_size", format!("-{WRITER_CACHE_KIB}"))
         .pragma("wal_autocheckpoint", CHECKPOINT_PAGES.to_string())
 }

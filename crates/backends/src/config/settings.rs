@@ -167,5 +167,6 @@ and `memory` together are the embedded one, `mysql`, `amqp` and `redis` the prod
 else goes together. This version opens the embedded family.
 
 `skynet config check` shows what is in force, `RUST_LOG` (such as `info` or `skynet_worker=debug`)
-sets what is logged to stderr.
+sets what is logged to stderr. `SKYNET_TOKEN`, `SKYNET_USER` and `SKYNET_PASSWORD` are no settings: with
+`skynet import --api` they say who sends.
 ";

@@ -1,0 +1,78 @@
+//! The API of the server that works on the data folder.
+
+use std::time::Duration;
+
+use backends::{Ports, admin_token};
+use kernel::Secret;
+use reqwest::{Client, Method};
+use serde_json::Value;
+
+use crate::failure::Failure;
+
+/// How long a token of a command is good.
+const TOKEN_LIFE: Duration = Duration::from_mins(2);
+/// How long an answer may take.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// A running server, spoken to as one of its admins.
+pub(crate) struct Api {
+    client: Client,
+    base: String,
+    token: Secret<String>,
+}
+
+impl Api {
+    /// The server at `base`, as an active admin of the store that it works on.
+    pub(super) async fn as_admin(base: &str, ports: &Ports) -> Result<Self, Failure> {
+        let token = admin_token(ports, TOKEN_LIFE)
+            .await
+            .map_err(Failure::failed)?
+            .ok_or_else(|| Failure::failed("no active admin; add one with `skynet user add`"))?;
+        let client = Client::builder()
+            .timeout(PATIENCE)
+            .no_proxy()
+            .build()
+            .map_err(|_| Failure::failed("no HTTP client"))?;
+        Ok(Self {
+            client,
+            base: base.to_owned(),
+            token,
+        })
+    }
+
+    /// Where it answers.
+    pub(super) fn base(&self) -> &str {
+        &self.base
+    }
+
+    /// The answer to a GET.
+    pub(super) async fn get(&self, path: &str) -> Result<Value, Failure> {
+        self.call(Method::GET, path).await
+    }
+
+    /// The answer to a POST without a body.
+    pub(super) async fn post(&self, path: &str) -> Result<Value, Failure> {
+        self.call(Method::POST, path).await
+    }
+
+    async fn call(&self, method: Method, path: &str) -> Result<Value, Failure> {
+        let answer = self
+            .client
+            .request(method, format!("{}{path}", self.base))
+            .bearer_auth(self.token.expose())
+            .send()
+            .await
+            .map_err(|_| Failure::failed(format_args!("{} does not answer", self.base)))?;
+        let status = answer.status();
+        if !status.is_success() {
+            return Err(Failure::failed(format_args!(
+                "{} answers {status} to {path}",
+                self.base
+            )));
+        }
+        answer
+            .json()
+            .await
+            .map_err(|_| Failure::failed(format_args!("{} answers no JSON", self.base)))
+    }
+}

@@ -1,0 +1,53 @@
+//! `skynet queue`.
+
+use serde_json::Value;
+
+use super::Context;
+use crate::cli::QueueCommand;
+use crate::failure::Failure;
+use crate::output;
+
+pub(super) async fn run(context: &Context, command: QueueCommand) -> Result<(), Failure> {
+    let QueueCommand::Stats = command;
+    let config = context.config()?;
+    let (rows, parked) = match context.server(&config).await? {
+        Some(server) => of_server(&server.get("/api/v1/queue").await?),
+        None => {
+            let ports = context.open(&config).await?.ports;
+            let depths = ports.monitor.depths().await.map_err(Failure::failed)?;
+            let parked = ports.dead_letters.count().await.map_err(Failure::failed)?;
+            let row = |it: lead::ports::QueueDepth| {
+                // Nobody takes messages while no server runs.
+                [
+                    it.name,
+                    it.ready.to_string(),
+                    "0".to_owned(),
+                    "0".to_owned(),
+                ]
+            };
+            (depths.into_iter().map(row).collect(), parked)
+        }
+    };
+    output::table(["QUEUE", "READY", "IN FLIGHT", "CONSUMERS"], &rows);
+    output::line(format_args!("parked: {parked}"));
+    Ok(())
+}
+
+fn of_server(answer: &Value) -> (Vec<[String; 4]>, u64) {
+    let data = &answer["data"];
+    let number = |value: &Value| {
+        value
+            .as_u64()
+            .map_or_else(|| "unknown".to_owned(), |it| it.to_string())
+    };
+    let row = |queue: &Value| {
+        [
+            queue["name"].as_str().unwrap_or_default().to_owned(),
+            number(&queue["ready"]),
+            number(&queue["in_flight"]),
+            number(&queue["consumers"]),
+        ]
+    };
+    let rows = data["queues"].as_array().into_iter().flatten().map(row);
+    (rows.collect(), data["parked"].as_u64().unwrap_or_default())
+}
