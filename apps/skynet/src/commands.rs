@@ -21,6 +21,7 @@ use std::time::Duration;
 use backends::{Config, DataLock, LockError, OpenError, Ports};
 
 use self::api::Api;
+pub(crate) use self::api::no_admin;
 use crate::cli::{Cli, Command, ConfigCommand};
 use crate::failure::Failure;
 use crate::{export, generate, import};
@@ -71,7 +72,7 @@ pub(crate) struct Context {
 pub(crate) struct Opened {
     pub(crate) ports: Ports,
     /// None beside a process that works on them.
-    pub(crate) lock: Option<DataLock>,
+    _lock: Option<DataLock>,
 }
 
 impl Context {
@@ -85,11 +86,11 @@ impl Context {
         match DataLock::take(config) {
             Ok(lock) => Ok(Opened {
                 ports: backends::open(config).await.map_err(|it| not_open(&it))?,
-                lock: Some(lock),
+                _lock: Some(lock),
             }),
             Err(LockError::Held { .. }) => Ok(Opened {
                 ports: self.beside(config).await?,
-                lock: None,
+                _lock: None,
             }),
             Err(LockError::Folder(error)) => Err(not_open(&OpenError::Folder(error))),
         }

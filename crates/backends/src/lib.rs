@@ -18,5 +18,5 @@ pub use self::config::{
 };
 pub use self::host::{OsEntropy, SystemClock};
 pub use self::lock::{DataLock, LockError, look};
-pub use self::open::{OpenError, admin_token, migrate, open, open_beside};
+pub use self::open::{OpenError, find_admin, issue_token, migrate, open, open_beside};
 pub use self::ports::Ports;

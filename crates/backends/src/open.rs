@@ -5,8 +5,8 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::ports::{AccountStore, AccountStoreError, TokenCodec};
-use auth::{Claims, Role, TokenId};
+use auth::ports::{AccountStore, AccountStoreError, TokenCodec, TokenError};
+use auth::{Account, Claims, Role, TokenId};
 use cache_memory::{MemoryLeadCache, MemoryThrottle, MemoryWaitingLeads};
 use kernel::{Cause, Clock, Entropy, IdSource, Secret};
 use password_bcrypt::BcryptHasher;
@@ -133,15 +133,12 @@ pub async fn migrate(config: &Config) -> Result<(), OpenError> {
     store.close().await.map_err(OpenError::Store)
 }
 
-/// A token for an active admin, good for `life`; none when there is no such account.
+/// An account that may do everything; none when no active one is there.
 ///
 /// # Errors
 ///
 /// [`AccountStoreError`] when the accounts cannot be read.
-pub async fn admin_token(
-    ports: &Ports,
-    life: Duration,
-) -> Result<Option<Secret<String>>, AccountStoreError> {
+pub async fn find_admin(ports: &Ports) -> Result<Option<Account>, AccountStoreError> {
     const PAGE: u16 = 100;
     let mut after = None;
     loop {
@@ -153,23 +150,31 @@ pub async fn admin_token(
         let admin = page
             .into_iter()
             .find(|it| it.is_active && it.roles.allow(Role::Admin));
-        if let Some(admin) = admin {
-            let now = ports.clock.now();
-            let claims = Claims {
-                user: admin.id,
-                username: admin.username,
-                roles: admin.roles,
-                token: TokenId(ports.ids.next()),
-                issued_at: now,
-                expires_at: now.plus(life),
-            };
-            return ports
-                .tokens
-                .issue(&claims)
-                .map(Some)
-                .map_err(|error| AccountStoreError::Unavailable(Cause::new(error)));
+        if admin.is_some() {
+            return Ok(admin);
         }
     }
+}
+
+/// A token for an account, good for `life`.
+///
+/// # Errors
+///
+/// [`TokenError::Failed`] when it cannot be signed.
+pub fn issue_token(
+    ports: &Ports,
+    account: &Account,
+    life: Duration,
+) -> Result<Secret<String>, TokenError> {
+    let now = ports.clock.now();
+    ports.tokens.issue(&Claims {
+        user: account.id,
+        username: account.username.clone(),
+        roles: account.roles.clone(),
+        token: TokenId(ports.ids.next()),
+        issued_at: now,
+        expires_at: now.plus(life),
+    })
 }
 
 fn embedded(config: &Config) -> Result<(&Path, &Path), OpenError> {

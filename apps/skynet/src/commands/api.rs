@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use backends::{Ports, admin_token};
+use backends::{Ports, find_admin, issue_token};
 use kernel::Secret;
 use reqwest::{Client, Method};
 use serde_json::Value;
@@ -24,10 +24,11 @@ pub(crate) struct Api {
 impl Api {
     /// The server at `base`, as an active admin of the store that it works on.
     pub(super) async fn as_admin(base: &str, ports: &Ports) -> Result<Self, Failure> {
-        let token = admin_token(ports, TOKEN_LIFE)
+        let admin = find_admin(ports)
             .await
             .map_err(Failure::failed)?
-            .ok_or_else(|| Failure::failed("no active admin; add one with `skynet user add`"))?;
+            .ok_or_else(no_admin)?;
+        let token = issue_token(ports, &admin, TOKEN_LIFE).map_err(Failure::failed)?;
         let client = Client::builder()
             .timeout(PATIENCE)
             .no_proxy()
@@ -38,11 +39,6 @@ impl Api {
             base: base.to_owned(),
             token,
         })
-    }
-
-    /// Where it answers.
-    pub(super) fn base(&self) -> &str {
-        &self.base
     }
 
     /// The answer to a GET.
@@ -75,4 +71,9 @@ impl Api {
             .await
             .map_err(|_| Failure::failed(format_args!("{} answers no JSON", self.base)))
     }
+}
+
+/// Nobody is there to act as.
+pub(crate) fn no_admin() -> Failure {
+    Failure::failed("no active admin; add one with `skynet user add`")
 }

@@ -19,19 +19,22 @@ pub(super) async fn run(context: &Context, command: FailedCommand) -> Result<(),
     match command {
         FailedCommand::List { after, limit } => {
             let after = after.as_deref().map(parse_id).transpose()?;
-            let ports = context.open(&config).await?.ports;
-            list(&ports, after, limit).await
+            let opened = context.open(&config).await?;
+            let ports = &opened.ports;
+            list(ports, after, limit).await
         }
         FailedCommand::Show { id } => {
             let id = parse_id(&id)?;
-            let ports = context.open(&config).await?.ports;
+            let opened = context.open(&config).await?;
+            let ports = &opened.ports;
             let letter = ports.dead_letters.show(id).await.map_err(store)?;
             show(&letter.ok_or_else(|| Failure::failed("nothing is parked under this id"))?);
             Ok(())
         }
         FailedCommand::Replay { ids, all, dry_run } => {
             let ids = parse_ids(&ids)?;
-            let ports = context.open(&config).await?.ports;
+            let opened = context.open(&config).await?;
+            let ports = &opened.ports;
             let scope = if all {
                 ReplayScope::All {
                     until: ports.clock.now(),
@@ -50,7 +53,8 @@ pub(super) async fn run(context: &Context, command: FailedCommand) -> Result<(),
         }
         FailedCommand::Discard { ids } => {
             let ids = parse_ids(&ids)?;
-            let ports = context.open(&config).await?.ports;
+            let opened = context.open(&config).await?;
+            let ports = &opened.ports;
             let mut unknown = 0;
             for id in &ids {
                 if !ports.dead_letters.discard(*id).await.map_err(store)? {

@@ -10,7 +10,7 @@ use crate::cli::Command;
 /// what is wrong.
 pub(super) fn start(command: &Command) {
     let level = match command {
-        Command::Serve => "info",
+        Command::Serve => "info,sea_orm_migration=warn,actix_server=warn",
         _ => "error",
     };
     let filter = EnvFilter::try_from_default_env().unwrap_or_else(|_| EnvFilter::new(level));

@@ -1,5 +1,6 @@
 //! `skynet queue`.
 
+use lead::ports::QueueDepth;
 use serde_json::Value;
 
 use super::Context;
@@ -10,23 +11,24 @@ use crate::output;
 pub(super) async fn run(context: &Context, command: QueueCommand) -> Result<(), Failure> {
     let QueueCommand::Stats = command;
     let config = context.config()?;
-    let (rows, parked) = match context.server(&config).await? {
-        Some(server) => of_server(&server.get("/api/v1/queue").await?),
-        None => {
-            let ports = context.open(&config).await?.ports;
-            let depths = ports.monitor.depths().await.map_err(Failure::failed)?;
-            let parked = ports.dead_letters.count().await.map_err(Failure::failed)?;
-            let row = |it: lead::ports::QueueDepth| {
-                // Nobody takes messages while no server runs.
-                [
-                    it.name,
-                    it.ready.to_string(),
-                    "0".to_owned(),
-                    "0".to_owned(),
-                ]
-            };
-            (depths.into_iter().map(row).collect(), parked)
-        }
+    let (rows, parked) = if let Some(server) = context.server(&config).await? {
+        of_server(&server.get("/api/v1/queue").await?)
+    } else {
+        let opened = context.open(&config).await?;
+        let depths = opened.ports.monitor.depths().await;
+        let parked = opened.ports.dead_letters.count().await;
+        let row = |it: QueueDepth| {
+            // Nobody takes messages while no server runs.
+            [
+                it.name,
+                it.ready.to_string(),
+                "0".to_owned(),
+                "0".to_owned(),
+            ]
+        };
+        let depths = depths.map_err(Failure::failed)?;
+        let rows = depths.into_iter().map(row).collect();
+        (rows, parked.map_err(Failure::failed)?)
     };
     output::table(["QUEUE", "READY", "IN FLIGHT", "CONSUMERS"], &rows);
     output::line(format_args!("parked: {parked}"));

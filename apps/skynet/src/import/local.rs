@@ -1,11 +1,17 @@
 //! The installation on this machine: its store, or the server that holds it.
 
-use backends::{Config, Ports};
+use std::time::Duration;
+
+use auth::Account;
+use backends::{Config, DataLock, LockError, OpenError, Ports};
 use kernel::{Secret, UserId};
 use lead::RetryPolicy;
 
-use crate::commands::Context;
+use crate::commands::{Context, no_admin, not_open};
 use crate::failure::Failure;
+
+/// How long a token for the server is good; another one follows it.
+const TOKEN_LIFE: Duration = Duration::from_mins(10);
 
 /// The store, opened for this process alone.
 pub(super) struct Local {
@@ -13,6 +19,7 @@ pub(super) struct Local {
     pub(super) policy: RetryPolicy,
     /// Whose the leads are.
     pub(super) owner: UserId,
+    _lock: DataLock,
 }
 
 /// What was found.
@@ -34,6 +41,39 @@ pub(super) fn config(context: &Context) -> Result<Config, Failure> {
 }
 
 /// Opens the store, or finds the server that holds it.
-pub(super) async fn open(_config: &Config) -> Result<Found, Failure> {
-    Err(Failure::failed("this version cannot do that"))
+pub(super) async fn open(config: &Config) -> Result<Found, Failure> {
+    match DataLock::take(config) {
+        Ok(lock) => {
+            let ports = backends::open(config).await.map_err(|it| not_open(&it))?;
+            let admin = admin_of(&ports).await?;
+            Ok(Found::Store(Box::new(Local {
+                ports,
+                policy: config.retry.clone(),
+                owner: admin.id,
+                _lock: lock,
+            })))
+        }
+        Err(LockError::Held {
+            address: Some(base),
+        }) => {
+            let ports = backends::open_beside(config)
+                .await
+                .map_err(|it| not_open(&it))?;
+            let admin = admin_of(&ports).await?;
+            let issue = move || backends::issue_token(&ports, &admin, TOKEN_LIFE).ok();
+            Ok(Found::Server {
+                base,
+                issue: Box::new(issue),
+            })
+        }
+        Err(LockError::Held { address: None }) => Err(Failure::failed(
+            "another command works on the data folder, or a server is just starting",
+        )),
+        Err(LockError::Folder(error)) => Err(not_open(&OpenError::Folder(error))),
+    }
+}
+
+async fn admin_of(ports: &Ports) -> Result<Account, Failure> {
+    let admin = backends::find_admin(ports).await.map_err(Failure::failed)?;
+    admin.ok_or_else(no_admin)
 }

@@ -24,9 +24,6 @@ const FILE_MAX_BYTES: u64 = 1024 * 1024;
 /// The settings that are given, by name. Empty values count as not given.
 pub(crate) struct Source(BTreeMap<&'static str, String>);
 
-/// What the tools of the command line take from the environment beside settings.
-const CREDENTIALS: [&str; 3] = ["SKYNET_TOKEN", "SKYNET_USER", "SKYNET_PASSWORD"];
-
 impl Source {
     /// Reads the file and puts the environment over it.
     pub(crate) fn read(
