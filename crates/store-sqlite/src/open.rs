@@ -8,7 +8,7 @@ use migrations::{SchemaState, apply, schema_state};
 use sea_orm::sqlx::sqlite::{
     SqliteConnectOptions, SqliteJournalMode, SqlitePoolOptions, SqliteSynchronous,
 };
-use sea_orm::sqlx::{ConnectOptions as _, Error as SqlxError};
+use sea_orm::sqlx::{ConnectOptions as _, Error as SqlxError, SqlitePool};
 use sea_orm::{
     DatabaseConnection, DbErr, RuntimeErr, SqliteTransactionMode, SqlxSqliteConnector,
     TransactionOptions, TransactionTrait,
@@ -57,6 +57,7 @@ pub enum OpenError {
 /// See [`OpenError`].
 pub async fn open(path: &Path) -> Result<SqlStore, OpenError> {
     let writer = writer_pool(path, true).await?;
+    let writer = SqlxSqliteConnector::from_sqlx_sqlite_pool(writer);
     let prepared = migrate(&writer).await;
     finish(path, writer, prepared).await
 }
@@ -68,6 +69,7 @@ pub async fn open(path: &Path) -> Result<SqlStore, OpenError> {
 /// See [`OpenError`]; [`OpenError::PendingSchema`] where [`open`] would migrate.
 pub async fn open_current(path: &Path) -> Result<SqlStore, OpenError> {
     let writer = writer_pool(path, false).await?;
+    let writer = SqlxSqliteConnector::from_sqlx_sqlite_pool(writer);
     let prepared = match state_of(&writer).await {
         Ok(SchemaState::Pending(steps)) => Err(OpenError::PendingSchema(steps.join(", "))),
         other => other.map(drop),
@@ -95,11 +97,11 @@ async fn finish(
 
 /// Opens the connection that writes. The step into WAL mode does not wait for other processes that
 /// take it at the same time, so it is tried again.
-async fn writer_pool(path: &Path, create: bool) -> Result<DatabaseConnection, OpenError> {
+async fn writer_pool(path: &Path, create: bool) -> Result<SqlitePool, OpenError> {
     let began = Instant::now();
     loop {
         match pool(1).connect_with(writer_options(path, create)).await {
-            Ok(pool) => return Ok(SqlxSqliteConnector::from_sqlx_sqlite_pool(pool)),
+            Ok(pool) => return Ok(pool),
             Err(error) if is_busy(&error) && began.elapsed() < OPEN_TIMEOUT => {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
@@ -214,7 +216,7 @@ mod tests {
     async fn every_connection_syncs_the_log_and_keeps_foreign_keys() {
         let folder = tempfile::TempDir::new().unwrap();
         let path = folder.path().join("leads.db");
-        let writer = writer_pool(&path).await.unwrap();
+        let writer = writer_pool(&path, true).await.unwrap();
         let reader = pool(READERS)
             .connect_with(reader_options(&path))
             .await
