@@ -4,6 +4,8 @@ use std::fs::{self, DirBuilder, File, TryLockError};
 use std::io::{self, Read, Seek, Write};
 use std::os::unix::fs::DirBuilderExt as _;
 use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use crate::{Config, Family};
 
@@ -12,6 +14,12 @@ const LOCK_FILE: &str = "skynet.lock";
 
 /// The most bytes that are read of what a holder says of itself.
 const NOTE_MAX_BYTES: u64 = 512;
+
+/// How long a command that ends by itself is waited for.
+const COMMAND_MAX: Duration = Duration::from_secs(1);
+/// How long somebody who only looks who is there is waited for.
+const LOOK_MAX: Duration = Duration::from_millis(100);
+const RETRY_EVERY: Duration = Duration::from_millis(10);
 
 /// The folders of a configuration, for this process alone until it is dropped or ends in any way.
 #[derive(Debug)]
@@ -36,7 +44,7 @@ pub enum LockError {
 
 impl DataLock {
     /// Takes the folders that hold the data, the store and the queue, making them where they are
-    /// missing, for nobody else to read.
+    /// missing, for nobody else to read. Waits up to a second for a command to end.
     ///
     /// # Errors
     ///
@@ -51,15 +59,8 @@ impl DataLock {
                 .write(true)
                 .open(folder.join(LOCK_FILE))
                 .map_err(LockError::Folder)?;
-            match file.try_lock() {
-                Ok(()) => held.push(file),
-                Err(TryLockError::WouldBlock) => {
-                    return Err(LockError::Held {
-                        address: note_in(&mut file),
-                    });
-                }
-                Err(TryLockError::Error(error)) => return Err(LockError::Folder(error)),
-            }
+            lock_soon(&mut file)?;
+            held.push(file);
         }
         let mut lock = Self { held };
         lock.say("").map_err(LockError::Folder)?;
@@ -82,6 +83,28 @@ impl DataLock {
             file.write_all(note.as_bytes())?;
         }
         Ok(())
+    }
+}
+
+/// Locks a file, waiting a little: for a server that is up only as long as somebody may be looking.
+fn lock_soon(file: &mut File) -> Result<(), LockError> {
+    let began = Instant::now();
+    loop {
+        match file.try_lock() {
+            Ok(()) => return Ok(()),
+            Err(TryLockError::Error(error)) => return Err(LockError::Folder(error)),
+            Err(TryLockError::WouldBlock) => {}
+        }
+        let address = note_in(file);
+        let patience = if address.is_some() {
+            LOOK_MAX
+        } else {
+            COMMAND_MAX
+        };
+        if began.elapsed() > patience {
+            return Err(LockError::Held { address });
+        }
+        thread::sleep(RETRY_EVERY);
     }
 }
 
