@@ -13,7 +13,7 @@ use testkit::fixtures::any_account;
 use testkit::memory::{Family, family};
 use testkit::mocks::BusyHasher;
 
-const LIFE: Duration = Duration::from_mins(60);
+const LIFE: Duration = Duration::from_hours(1);
 
 /// Counts verifications without a hash; nothing matches.
 #[derive(Default)]

@@ -134,7 +134,7 @@ async fn a_lead_that_may_do_better_later_is_tried_on_schedule_and_then_parked() 
         worker
             .all
             .clock
-            .advance(Duration::from_secs(wait) - Duration::from_millis(1));
+            .advance(Duration::from_millis(wait * 1_000 - 1));
         assert_eq!(worker.step().await.unwrap(), 0, "before {wait} s");
         worker.all.clock.advance(Duration::from_millis(1));
         assert_eq!(worker.step().await.unwrap(), 1, "after {wait} s");
