@@ -125,8 +125,9 @@ fn worker(config: &Config, ports: &Ports) -> Worker {
     let settings = skynet_worker::Settings {
         batch: config.worker.batch,
         linger: config.worker.linger,
-        // The embedded store has one writer.
-        concurrency: NonZeroUsize::MIN,
+        // The embedded store has one writer: while it works for one loop, the other takes and
+        // settles.
+        concurrency: NonZeroUsize::MIN.saturating_add(1),
         retry: config.retry.clone(),
         results_age: config.worker.results_age,
         drain: drain_time(config),

@@ -175,7 +175,7 @@ pub(crate) async fn run(context: &Context, args: Args) -> Result<(), Failure> {
             finished: false,
         },
     };
-    if resumed {
+    if resumed && state.rows > 0 {
         output::note(format_args!("going on after row {}", state.rows));
     }
 
