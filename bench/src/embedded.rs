@@ -37,6 +37,9 @@ pub(crate) struct Args {
 
 /// What the system needed.
 struct Fed {
+    /// Until the last answer.
+    accepted: Duration,
+    /// Until the last lead was stored.
     time: Duration,
     server_cpu: Duration,
     client_cpu: Duration,
@@ -59,7 +62,9 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
         thread::available_parallelism()?,
         cpu::load(),
     );
-    println!("round  system/s  CPU µs/lead  client µs/lead    raw/s  raw CPU µs/lead  ratio  load");
+    println!(
+        "round  accepted/s  system/s  CPU µs/lead  client µs/lead    raw/s  raw CPU µs/lead  ratio  load"
+    );
     let (mut rates, mut ratios) = (Vec::new(), Vec::new());
     for round in 1..=args.rounds {
         let bodies = bodies(args, u64::from(round))?;
@@ -74,7 +79,8 @@ pub(crate) async fn run(args: &Args) -> Result<(), Failure> {
         let rate = args.leads as f64 / fed.time.as_secs_f64();
         let raw = rows as f64 / time.as_secs_f64();
         println!(
-            "{round:5}  {rate:8.0}  {:11.1}  {:14.1}  {raw:7.0}  {:15.1}  {:5.2}  {}",
+            "{round:5}  {:10.0}  {rate:8.0}  {:11.1}  {:14.1}  {raw:7.0}  {:15.1}  {:5.2}  {}",
+            args.leads as f64 / fed.accepted.as_secs_f64(),
             per_lead(fed.server_cpu),
             per_lead(fed.client_cpu),
             per_lead(cpu),
@@ -122,6 +128,7 @@ async fn feed(
     while let Some(sent) = senders.join_next().await {
         sent??;
     }
+    let accepted = began.elapsed();
     let deadline = Instant::now() + Duration::from_mins(5);
     while raw::counted(&store)? < args.leads {
         if Instant::now() > deadline {
@@ -130,6 +137,7 @@ async fn feed(
         tokio::time::sleep(Duration::from_millis(10)).await;
     }
     Ok(Fed {
+        accepted,
         time: began.elapsed(),
         server_cpu: cpu::of_process(server.pid())?.saturating_sub(server_before),
         client_cpu: cpu::of_process(process::id())?.saturating_sub(client_before),
