@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, default_value_t = 100, value_parser = clap::value_parser!(u64).range(1..=10_000))]
     bulk: u64,
     /// Connections that requests come over
-    #[arg(long, default_value_t = 4)]
+    #[arg(long, default_value_t = 16)]
     connections: usize,
     /// The program to measure [default: built from this workspace, optimised]
     #[arg(long)]

@@ -7,7 +7,6 @@ use actix_web::http::StatusCode;
 use actix_web::{HttpRequest, HttpResponse, web};
 use auth::Principal;
 use kernel::ThreadKey;
-use lead::ports::Intake;
 use lead::{Acceptance, ClaimKey, StoredAnswer};
 use lead_wire::{BatchSize, BulkDocument, DocumentError, OnError};
 use serde::Serialize;
@@ -433,12 +432,9 @@ impl Call {
 
     /// Makes the submission visible, if the store is quick.
     async fn note(&self, submission: &Submission) {
-        let ports = &self.services.ports;
-        let intake = Intake::notes_only(ports.clock.now(), vec![submission.header()]);
-        match tokio::time::timeout(NOTE_TIME, ports.store.append(&intake)).await {
-            Ok(Ok(_)) => {}
-            Ok(Err(error)) => tracing::debug!(%error, "the worker writes the note of a submission"),
-            Err(_) => tracing::debug!("the worker writes the note of a submission"),
+        let noted = self.services.leads.notes.write(submission.header());
+        if !matches!(tokio::time::timeout(NOTE_TIME, noted).await, Ok(true)) {
+            tracing::debug!("the worker writes the note of a submission");
         }
     }
 

@@ -7,6 +7,7 @@ mod coding;
 mod cursor;
 mod keyed;
 mod list;
+mod notes;
 mod one;
 mod read;
 mod receipts;
@@ -21,6 +22,7 @@ use std::sync::Arc;
 use backends::Ports;
 
 use self::body::Budget;
+use self::notes::Notes;
 use self::watermark::Watermark;
 use self::writer::Writer;
 use crate::caller::Who;
@@ -30,6 +32,7 @@ use crate::settings::Settings;
 /// What the handlers of leads share.
 pub(crate) struct Leads {
     budget: Budget,
+    notes: Notes,
     watermark: Watermark,
     writer: Writer,
 }
@@ -39,6 +42,7 @@ impl Leads {
     pub(crate) fn new(ports: &Ports, settings: &Settings) -> Self {
         Self {
             budget: Budget::new(),
+            notes: Notes::new(Arc::clone(&ports.store), Arc::clone(&ports.clock)),
             watermark: Watermark::new(Arc::clone(&ports.monitor), settings.watermarks),
             writer: Writer::new(Arc::clone(&ports.store), Arc::clone(&ports.clock)),
         }
