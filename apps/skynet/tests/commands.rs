@@ -11,7 +11,7 @@ mod process;
 use std::fs;
 use std::net::TcpListener;
 use std::os::unix::fs::PermissionsExt as _;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use serde_json::json;
 
@@ -33,6 +33,15 @@ fn assert_refused(ended: &Ended, setting: &str) {
     assert!(ended.err.contains(setting), "{setting}: {ended:?}");
     assert!(!ended.err.contains("hunter2"), "{ended:?}");
     assert!(ended.took < SOON, "{ended:?}");
+}
+
+/// Looks until `condition` holds; fails when it does not within ten seconds.
+async fn until(what: &str, condition: impl AsyncFn() -> bool) {
+    let give_up_at = Instant::now() + Duration::from_secs(10);
+    while !condition().await {
+        assert!(Instant::now() < give_up_at, "waited in vain until {what}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
 }
 
 #[test]
@@ -172,9 +181,8 @@ async fn a_first_start_is_ready_within_a_second_and_takes_leads() {
         .await;
     assert_eq!(status, 202, "{later}");
     let receipt = later["receipt"].as_str().unwrap();
-    while server.get(&token, receipt).await.1["data"]["state"] != "stored" {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let stored = async || server.get(&token, receipt).await.1["data"]["state"] == "stored";
+    until("the lead is stored", stored).await;
     let (_, listed) = server.get(&token, "/api/v1/leads").await;
     assert_eq!(listed["data"].as_array().unwrap().len(), 2, "{listed}");
 
@@ -208,9 +216,8 @@ async fn ready_turns_503_for_the_drain_delay_and_a_second_signal_ends_it_at_once
     let mut server = place.serve(&[("SKYNET_DRAIN_DELAY_SECONDS", "20")]);
 
     server.signal("-TERM");
-    while server.get("", "/api/v1/health/ready").await.0 != 503 {
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
+    let draining = async || server.get("", "/api/v1/health/ready").await.0 == 503;
+    until("it is not ready any more", draining).await;
     assert_eq!(server.get("", "/api/v1/health/live").await.0, 200);
     server.signal("-TERM");
 

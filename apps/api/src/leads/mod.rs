@@ -14,6 +14,7 @@ mod receipts;
 mod rows;
 mod single;
 mod submission;
+mod together;
 mod watermark;
 mod writer;
 

@@ -16,6 +16,8 @@ use super::server::Server;
 
 /// A key whose request died with the server may be held for so long, and a little more.
 const CLAIMS_END: Duration = Duration::from_secs(90);
+/// By when a running server has answered some requests.
+const ANSWERS_BY: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,8 +94,12 @@ impl Load {
     /// Waits until so many more requests were answered.
     pub(crate) async fn answered(&self, more: usize) {
         let until = self.shared.answers.load(Ordering::SeqCst) + more;
+        let give_up_at = std::time::Instant::now() + ANSWERS_BY;
         while self.shared.answers.load(Ordering::SeqCst) < until {
-            tokio::task::yield_now().await;
+            assert!(
+                std::time::Instant::now() < give_up_at,
+                "the server answers nobody"
+            );
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
