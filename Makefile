@@ -3,12 +3,13 @@
 CARGO ?= cargo
 DATA ?= data
 DOMAIN := -p kernel -p eav -p lead -p auth
+PRODUCTION := store-mysql queue-rabbitmq cache-redis
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-domain test-embedded check fmt bench toolchain
+.PHONY: help run test test-domain test-embedded test-production check fmt bench toolchain
 
 help: ## List the targets
-	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-14s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
 
 run: toolchain ## Build and start skynet: API and worker in one process, no server needed
 	@echo "==> building skynet (the first build takes a few minutes)"
@@ -16,7 +17,7 @@ run: toolchain ## Build and start skynet: API and worker in one process, no serv
 	@echo "==> starting skynet; its data is kept in $(DATA)/, Ctrl-C stops it"
 	@SKYNET_DATA_DIR=$(DATA) exec "$${CARGO_TARGET_DIR:-target}/release/skynet" serve
 
-test: toolchain test-domain test-embedded ## Run every test
+test: toolchain test-domain test-embedded test-production ## Run every test; starts the servers that are not there
 
 test-domain: toolchain ## Build and test the domain crates alone
 	@echo "==> the domain crates alone: no database, no queue, no network"
@@ -24,7 +25,11 @@ test-domain: toolchain ## Build and test the domain crates alone
 
 test-embedded: toolchain ## Run the tests of the whole workspace over the embedded family
 	@echo "==> the whole workspace over the embedded family (SQLite, no server needed); a first build takes some minutes"
-	@$(CARGO) test --locked --workspace
+	@$(CARGO) test --locked --workspace $(PRODUCTION:%=--exclude %)
+
+test-production: toolchain ## Run the tests that need MySQL, RabbitMQ and Redis
+	@echo "==> the production family, on real servers"
+	@scripts/with-servers $(CARGO) test --locked $(PRODUCTION:%=-p %)
 
 check: toolchain ## Format, lints as errors, and the licence and source rules where cargo-deny is there
 	@echo "==> format"

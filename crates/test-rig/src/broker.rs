@@ -1,0 +1,143 @@
+//! A private `RabbitMQ`.
+
+use std::fs;
+use std::io::Write as _;
+use std::ops::{Deref, DerefMut};
+use std::os::unix::fs::OpenOptionsExt as _;
+use std::path::{Path, PathBuf};
+use std::process::{Command, Stdio};
+use std::time::Instant;
+
+use tokio::time::sleep;
+
+use crate::programs::find;
+use crate::server::{LOOK_EVERY, Launch, PATIENCE, Probe, Server, free_port};
+use crate::{Process, RigError, tethered};
+
+const PACKAGE: &str = "rabbitmq-server";
+
+/// A private `RabbitMQ` with a port mapper of its own.
+#[derive(Debug)]
+pub struct Broker {
+    server: Server,
+    control: PathBuf,
+    environment: Vec<(String, String)>,
+    // Outlives the server, which is registered with it.
+    _port_mapper: Process,
+}
+
+impl Broker {
+    /// A server that is not started.
+    ///
+    /// # Errors
+    ///
+    /// [`RigError`].
+    pub fn prepare(folder: &Path) -> Result<Self, RigError> {
+        let [program, control, mapper] = Self::programs()?;
+        let home = folder.join("broker");
+        fs::create_dir(&home).map_err(RigError::Folder)?;
+        write_cookie(&home).map_err(RigError::Folder)?;
+        fs::write(home.join("rabbitmq.conf"), "loopback_users = none\n")
+            .and_then(|()| fs::write(home.join("enabled_plugins"), "[].\n"))
+            .map_err(RigError::Folder)?;
+
+        let (port, mapper_port) = (free_port(), free_port());
+        let path = |name: &str| home.join(name).to_string_lossy().into_owned();
+        let environment = [
+            ("HOME", home.to_string_lossy().into_owned()),
+            ("ERL_EPMD_PORT", mapper_port.to_string()),
+            ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
+            ("RABBITMQ_NODENAME", format!("rig{port}@localhost")),
+            ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1".to_owned()),
+            ("RABBITMQ_NODE_PORT", port.to_string()),
+            ("RABBITMQ_DIST_PORT", free_port().to_string()),
+            ("RABBITMQ_MNESIA_BASE", path("mnesia")),
+            ("RABBITMQ_LOG_BASE", path("log")),
+            ("RABBITMQ_LOGS", "-".to_owned()),
+            ("RABBITMQ_CONF_ENV_FILE", path("none")),
+            ("RABBITMQ_CONFIG_FILE", path("rabbitmq.conf")),
+            ("RABBITMQ_ADVANCED_CONFIG_FILE", path("none")),
+            ("RABBITMQ_ENABLED_PLUGINS_FILE", path("enabled_plugins")),
+            // Then the script becomes the server, and signals reach it.
+            ("RUNNING_UNDER_SYSTEMD", "true".to_owned()),
+        ];
+        let environment = environment.map(|(name, value)| (name.to_owned(), value));
+
+        let log = folder.join("broker.log");
+        let mut mapper = tethered(mapper);
+        mapper.args(["-address", "127.0.0.1", "-port", &mapper_port.to_string()]);
+        let mapper = Process::spawn(mapper, &log).map_err(|error| RigError::Spawn {
+            name: "epmd",
+            error,
+        })?;
+        let launch = Launch {
+            program,
+            arguments: Vec::new(),
+            environment: environment.to_vec(),
+            log,
+        };
+        Ok(Self {
+            server: Server::new("broker", launch, port, Probe::Amqp),
+            control,
+            environment: environment.to_vec(),
+            _port_mapper: mapper,
+        })
+    }
+
+    /// The server, its tool, and the port mapper.
+    pub(crate) fn programs() -> Result<[PathBuf; 3], RigError> {
+        let find = |name| find(&[name], PACKAGE);
+        Ok([
+            find("rabbitmq-server")?,
+            find("rabbitmqctl")?,
+            find("epmd")?,
+        ])
+    }
+
+    /// Runs `rabbitmqctl` on this server and gives what it wrote.
+    pub async fn control(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(&self.control);
+        let command = command
+            .args(arguments)
+            .envs(self.environment.iter().map(|(name, value)| (name, value)))
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        let mut child = command.spawn().expect("rabbitmqctl runs");
+        let started = Instant::now();
+        while child.try_wait().expect("it is a child").is_none() {
+            assert!(started.elapsed() < PATIENCE, "rabbitmqctl does not end");
+            sleep(LOOK_EVERY).await;
+        }
+        let output = child.wait_with_output().expect("it is a child");
+        let said = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            output.status.success(),
+            "rabbitmqctl {arguments:?}: {said} {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        said
+    }
+}
+
+impl Deref for Broker {
+    type Target = Server;
+
+    fn deref(&self) -> &Server {
+        &self.server
+    }
+}
+
+impl DerefMut for Broker {
+    fn deref_mut(&mut self) -> &mut Server {
+        &mut self.server
+    }
+}
+
+/// What the server and its tool know each other by; nobody else may read it.
+fn write_cookie(home: &Path) -> std::io::Result<()> {
+    let mut options = fs::OpenOptions::new();
+    let options = options.write(true).create_new(true).mode(0o400);
+    let mut file = options.open(home.join(".erlang.cookie"))?;
+    file.write_all(b"ABCDEFGHIJKLMNOPQRST")
+}
