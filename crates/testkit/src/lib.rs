@@ -7,6 +7,7 @@
 //! - [`fixtures`]: leads, messages and accounts that are unique for ever, so that tests share a
 //!   server without cleaning up.
 //! - [`mocks`]: ports that fail on purpose.
+//! - [`servers`]: where the servers are that some tests need.
 
 #![allow(
     clippy::unwrap_used,
@@ -19,3 +20,4 @@ pub mod contract;
 pub mod fixtures;
 pub mod memory;
 pub mod mocks;
+pub mod servers;
