@@ -13,7 +13,9 @@ use std::time::{Duration, Instant};
 
 use reqwest::Method;
 
-use self::support::{Chance, Load, Server, verify};
+use test_rig::load::{Chance, Load, verify};
+
+use self::support::Server;
 
 const KILLS: usize = 25;
 const CLIENTS: usize = 6;
@@ -24,8 +26,8 @@ async fn every_promise_is_kept_by_a_server_that_is_killed_again_and_again() {
     let mut chance = Chance::new(SEED);
     let mut server = Server::new();
     server.start().await;
-    let token = server.sign_in().await;
-    let load = Load::start(&server, &token, CLIENTS, SEED);
+    let api = server.sign_in().await;
+    let load = Load::start("kill", vec![api.clone()], CLIENTS, SEED);
     for _ in 0..KILLS {
         load.answered(chance.below(120)).await;
         server.kill();
@@ -36,23 +38,17 @@ async fn every_promise_is_kept_by_a_server_that_is_killed_again_and_again() {
             server.kill();
         }
         server.start().await;
-        load.restarted();
     }
     load.answered(100).await;
     let ledger = load.finish().await;
-    server.drained(&token).await;
+    api.drained().await;
 
     // What took several servers down with it by chance is parked; nothing but that may be.
-    let replay = server
-        .call(
-            &token,
-            Method::POST,
-            "/api/v1/failed/replay",
-            r#"{"all":true}"#,
-        )
+    let replay = api
+        .call(Method::POST, "/api/v1/failed/replay", r#"{"all":true}"#)
         .await;
-    server.drained(&token).await;
-    let tally = verify(&server, &token, &ledger).await;
+    api.drained().await;
+    let tally = verify(&api, &ledger).await;
     println!("{KILLS} kills: {tally}; replay: {replay}");
     assert!(tally.stored > 1_000 && tally.duplicate > 0, "{tally}");
 }
@@ -84,8 +80,8 @@ async fn a_server_on_an_empty_folder_is_soon_ready() {
 async fn a_server_that_is_asked_to_end_finishes_its_work_and_exits_with_0() {
     let mut server = Server::new();
     server.start().await;
-    let token = server.sign_in().await;
-    let load = Load::start(&server, &token, 3, SEED + 1);
+    let api = server.sign_in().await;
+    let load = Load::start("end", vec![api.clone()], 3, SEED + 1);
     load.answered(100).await;
     let asked = Instant::now();
     let status = server.terminate().await;
@@ -93,10 +89,9 @@ async fn a_server_that_is_asked_to_end_finishes_its_work_and_exits_with_0() {
     assert!(asked.elapsed() < Duration::from_secs(35));
 
     server.start().await;
-    load.restarted();
     let ledger = load.finish().await;
-    server.drained(&token).await;
-    let tally = verify(&server, &token, &ledger).await;
+    api.drained().await;
+    let tally = verify(&api, &ledger).await;
     println!("after SIGTERM: {tally}");
     assert!(tally.promised > 0, "{tally}");
 }

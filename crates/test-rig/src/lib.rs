@@ -4,6 +4,8 @@
 //!   data in a temporary folder. They end with the value, and with the process that started them
 //!   however that ends.
 //! - [`Server`]: stop, kill, start again on the same port and data, pause, go on.
+//! - [`load`]: clients that send leads of every kind and write down what they are promised, and a
+//!   comparison of that with what a system kept.
 //! - [`Proxy`]: a door in front of a server that refuses, stalls, cuts, or swallows one direction.
 //!
 //! No product code depends on this crate.
@@ -18,6 +20,7 @@
 mod broker;
 mod cache;
 mod database;
+pub mod load;
 mod process;
 mod programs;
 mod proxy;

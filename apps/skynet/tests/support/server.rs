@@ -6,9 +6,8 @@ use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
-use reqwest::{Client, Method, StatusCode};
-use serde_json::{Value, json};
 use tempfile::TempDir;
+use test_rig::load::Api;
 
 /// How long anything may take that is waited for.
 const PATIENCE: Duration = Duration::from_mins(1);
@@ -18,29 +17,19 @@ pub(crate) struct Server {
     dir: TempDir,
     address: String,
     child: Option<Child>,
-    pub(crate) client: Client,
+    api: Api,
 }
 
 impl Server {
     /// A server that was never started, with an empty data folder and an address of its own.
     pub(crate) fn new() -> Self {
-        // Connections die with the process; none is used for a second request.
-        let client = Client::builder()
-            .pool_max_idle_per_host(0)
-            .timeout(PATIENCE)
-            .no_proxy()
-            .build()
-            .unwrap();
+        let address = free_address();
         Self {
             dir: TempDir::new().unwrap(),
-            address: free_address(),
+            api: Api::new(format!("http://{address}")),
+            address,
             child: None,
-            client,
         }
-    }
-
-    pub(crate) fn url(&self, path: &str) -> String {
-        format!("http://{}{path}", self.address)
     }
 
     /// Starts the process; it may not be ready yet.
@@ -61,10 +50,8 @@ impl Server {
     /// Waits until the server is ready.
     pub(crate) async fn ready(&mut self) {
         let started = Instant::now();
-        let url = self.url("/api/v1/health/ready");
         loop {
-            let answer = self.client.get(&url).send().await;
-            if answer.is_ok_and(|it| it.status() == StatusCode::OK) {
+            if self.api.is_ready().await {
                 return;
             }
             let ended = self.child.as_mut().unwrap().try_wait().unwrap();
@@ -124,55 +111,9 @@ impl Server {
         lines[lines.len().saturating_sub(40)..].join("\n")
     }
 
-    /// A token of the administrator that development starts with.
-    pub(crate) async fn sign_in(&self) -> String {
-        let body = json!({"username": "admin", "password": "password"});
-        let request = self.client.post(self.url("/api/v1/login"));
-        let answer = request.body(body.to_string());
-        let answer = answer.header("Content-Type", "application/json");
-        let answer = answer.send().await.unwrap();
-        assert_eq!(answer.status(), StatusCode::OK);
-        let answer: Value = answer.json().await.unwrap();
-        answer["user"]["token"].as_str().unwrap().to_owned()
-    }
-
-    /// A read or an order that has to succeed.
-    pub(crate) async fn call(&self, token: &str, method: Method, path: &str, body: &str) -> Value {
-        let request = self.client.request(method, self.url(path));
-        let request = request.header("Content-Type", "application/json");
-        let answer = request
-            .bearer_auth(token)
-            .body(body.to_owned())
-            .send()
-            .await;
-        let answer = answer.unwrap();
-        let status = answer.status();
-        let text = answer.text().await.unwrap();
-        assert!(
-            status.is_success(),
-            "{path}: {status} {text}\n{}",
-            self.log()
-        );
-        serde_json::from_str(&text).unwrap()
-    }
-
-    pub(crate) async fn get(&self, token: &str, path: &str) -> Value {
-        self.call(token, Method::GET, path, "").await
-    }
-
-    /// Waits until no message waits and none is in a worker's hands.
-    pub(crate) async fn drained(&self, token: &str) {
-        let started = Instant::now();
-        loop {
-            let answer = self.get(token, "/api/v1/queue").await;
-            let queues = answer["data"]["queues"].as_array().unwrap();
-            let busy = |it: &Value| it["ready"] != 0 || it["in_flight"].as_u64().unwrap_or(0) != 0;
-            if !queues.iter().any(busy) {
-                return;
-            }
-            assert!(started.elapsed() < PATIENCE * 2, "{answer}\n{}", self.log());
-            tokio::time::sleep(LOOK_EVERY * 10).await;
-        }
+    /// The server, as the administrator calls it that development starts with.
+    pub(crate) async fn sign_in(&self) -> Api {
+        self.api.sign_in().await
     }
 }
 

@@ -4,7 +4,7 @@ use super::sent::Sent;
 
 /// What an answer promised.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Promise {
+pub enum Promise {
     /// 201: stored under this id.
     Stored(String),
     /// 202: will be stored under this id, unless the address is held.
@@ -19,14 +19,22 @@ pub(crate) enum Promise {
 
 /// A bulk submission that was answered 202.
 #[derive(Clone, Debug)]
-pub(crate) struct Submission {
-    pub(crate) id: String,
-    pub(crate) accepted: usize,
-    pub(crate) rejected: usize,
+pub struct Submission {
+    /// Its id.
+    pub id: String,
+    /// Rows that were accepted.
+    pub accepted: usize,
+    /// Rows that were refused.
+    pub rejected: usize,
 }
 
+/// Everything that a load sent.
 #[derive(Debug, Default)]
-pub(crate) struct Ledger {
-    pub(crate) entries: Vec<(Sent, Promise)>,
-    pub(crate) submissions: Vec<Submission>,
+pub struct Ledger {
+    /// The load's name, with which every tag begins.
+    pub name: String,
+    /// Every lead once.
+    pub entries: Vec<(Sent, Promise)>,
+    /// Every submission that was answered 202.
+    pub submissions: Vec<Submission>,
 }

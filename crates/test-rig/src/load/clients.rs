@@ -1,24 +1,25 @@
 //! Clients that send leads in every way there is, and write down what they are promised.
 
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard};
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
-use reqwest::{Client, StatusCode};
+use reqwest::{Method, StatusCode};
 use serde_json::Value;
-use tokio::sync::watch;
 use tokio::task::JoinSet;
 
+use super::api::Api;
 use super::chance::Chance;
 use super::ledger::{Ledger, Promise, Submission};
 use super::sent::{Flaw, Sent};
-use super::server::Server;
 
 /// A key whose request died with the server may be held for so long, and a little more.
 const CLAIMS_END: Duration = Duration::from_secs(90);
 /// By when a running server has answered some requests.
 const ANSWERS_BY: Duration = Duration::from_mins(1);
 const LOOK_EVERY: Duration = Duration::from_millis(200);
+/// How long a client rests that got no answer, or was told to come again.
+const REST: Duration = Duration::from_millis(50);
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Way {
@@ -36,25 +37,30 @@ struct Request {
     leads: Vec<Sent>,
 }
 
-/// How often the server was ready, and whether to go on.
-#[derive(Clone, Copy, Debug, Default)]
-struct Phase {
-    starts: usize,
-    stop: bool,
+/// What became of requests.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Answers {
+    /// Answered for good.
+    pub answered: usize,
+    /// Answered 503.
+    pub unavailable: usize,
+    /// Nobody took the connection.
+    pub refused: usize,
+    /// The connection broke, or no answer came.
+    pub broken: usize,
 }
 
-/// The clients.
-pub(crate) struct Load {
+/// Clients on one or more APIs of one system.
+pub struct Load {
     shared: Arc<Shared>,
     clients: JoinSet<()>,
 }
 
 struct Shared {
-    client: Client,
-    base: String,
-    token: String,
-    phase: watch::Sender<Phase>,
-    answers: AtomicUsize,
+    name: String,
+    apis: Vec<Api>,
+    is_over: AtomicBool,
+    answers: Mutex<Answers>,
     numbers: AtomicUsize,
     ledger: Mutex<Ledger>,
     /// Keyed requests without an answer.
@@ -62,16 +68,20 @@ struct Shared {
 }
 
 impl Load {
-    /// Sets so many clients on a server that is ready.
-    pub(crate) fn start(server: &Server, token: &str, clients: usize, seed: u64) -> Self {
+    /// Sets so many clients on APIs. `name` is one word that no other load on the system has; all
+    /// tags, addresses and keys begin with it.
+    pub fn start(name: &str, apis: Vec<Api>, clients: usize, seed: u64) -> Self {
+        let ledger = Ledger {
+            name: name.to_owned(),
+            ..Ledger::default()
+        };
         let shared = Arc::new(Shared {
-            client: server.client.clone(),
-            base: server.url(""),
-            token: token.to_owned(),
-            phase: watch::Sender::new(Phase::default()),
-            answers: AtomicUsize::default(),
+            name: name.to_owned(),
+            apis,
+            is_over: AtomicBool::new(false),
+            answers: Mutex::default(),
             numbers: AtomicUsize::default(),
-            ledger: Mutex::default(),
+            ledger: Mutex::new(ledger),
             again: Mutex::default(),
         });
         let mut load = Self {
@@ -81,36 +91,34 @@ impl Load {
         for client in 0..clients {
             let shared = Arc::clone(&load.shared);
             let chance = Chance::new(seed ^ (client as u64 + 1) << 32);
-            load.clients.spawn(async move { shared.run(chance).await });
+            load.clients
+                .spawn(async move { shared.run(client, chance).await });
         }
         load
     }
 
-    /// The server is ready again.
-    pub(crate) fn restarted(&self) {
-        self.shared.phase.send_modify(|it| it.starts += 1);
+    /// What became of requests so far.
+    pub fn answers(&self) -> Answers {
+        *self.shared.answers.lock().unwrap()
     }
 
-    /// Waits until so many more requests were answered.
-    pub(crate) async fn answered(&self, more: usize) {
-        let until = self.shared.answers.load(Ordering::SeqCst) + more;
-        let give_up_at = std::time::Instant::now() + ANSWERS_BY;
-        while self.shared.answers.load(Ordering::SeqCst) < until {
-            assert!(
-                std::time::Instant::now() < give_up_at,
-                "the server answers nobody"
-            );
+    /// Waits until so many more requests were answered for good.
+    pub async fn answered(&self, more: usize) {
+        let until = self.answers().answered + more;
+        let give_up_at = Instant::now() + ANSWERS_BY;
+        while self.answers().answered < until {
+            assert!(Instant::now() < give_up_at, "the server answers nobody");
             tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 
     /// Ends the load, sends again what has a key and no answer, and gives the ledger.
-    pub(crate) async fn finish(mut self) -> Ledger {
-        self.shared.phase.send_modify(|it| it.stop = true);
+    pub async fn finish(mut self) -> Ledger {
+        self.shared.is_over.store(true, Ordering::SeqCst);
         while let Some(ended) = self.clients.join_next().await {
             ended.unwrap();
         }
-        let started = std::time::Instant::now();
+        let started = Instant::now();
         loop {
             let again = std::mem::take(&mut *self.shared.again());
             if again.is_empty() {
@@ -122,7 +130,7 @@ impl Load {
                 again.len()
             );
             for request in again {
-                self.shared.send(request).await;
+                self.shared.send(0, request).await;
             }
             if !self.shared.again().is_empty() {
                 tokio::time::sleep(LOOK_EVERY).await;
@@ -147,22 +155,19 @@ impl Shared {
         }
     }
 
-    async fn run(&self, mut chance: Chance) {
-        let mut phase = self.phase.subscribe();
-        loop {
-            let Phase { starts, stop } = *phase.borrow_and_update();
-            if stop {
-                return;
-            }
+    async fn run(&self, client: usize, mut chance: Chance) {
+        let mut at = client;
+        while !self.is_over.load(Ordering::SeqCst) {
             let old = if chance.one_in(4) {
                 self.oldest()
             } else {
                 None
             };
             let request = old.unwrap_or_else(|| self.request(&mut chance));
-            if !self.send(request).await {
-                let changed = |it: &Phase| it.starts > starts || it.stop;
-                phase.wait_for(changed).await.unwrap();
+            if !self.send(at, request).await {
+                // The next one may do better.
+                at += 1;
+                tokio::time::sleep(REST).await;
             }
         }
     }
@@ -175,7 +180,9 @@ impl Shared {
             _ => (Way::Ndjson, 1 + chance.below(300)),
         };
         let number = self.numbers.fetch_add(1, Ordering::SeqCst);
-        let key = chance.one_in(2).then(|| format!("key {number}"));
+        let key = chance
+            .one_in(2)
+            .then(|| format!("{} key {number}", self.name));
         // A lead that is stored twice must not look like one whose address is held.
         let twins = way != Way::Sync || key.is_none();
         let mut leads: Vec<Sent> = (0..count).map(|_| self.lead(chance, way, twins)).collect();
@@ -187,8 +194,9 @@ impl Shared {
 
     fn valid(&self, chance: &mut Chance) -> Sent {
         let number = self.numbers.fetch_add(1, Ordering::SeqCst);
-        let email = format!("Lead{number}@Example.com");
-        Sent::new(format!("tag {number}"), email, Flaw::None, chance)
+        let name = &self.name;
+        let email = format!("{name}-Lead{number}@Example.com");
+        Sent::new(format!("{name} {number}"), email, Flaw::None, chance)
     }
 
     fn lead(&self, chance: &mut Chance, way: Way, twins: bool) -> Sent {
@@ -198,7 +206,7 @@ impl Shared {
             email = format!("own-{email}");
         } else if chance.one_in(15) {
             let other = chance.below(self.numbers.load(Ordering::SeqCst));
-            email = format!("LEAD{other}@example.com");
+            email = format!("{}-LEAD{other}@example.com", self.name);
         }
         let flaw = match chance.below(40) {
             0 => Flaw::NoEmail,
@@ -209,42 +217,35 @@ impl Shared {
         Sent::new(fresh.tag, email, flaw, chance)
     }
 
-    /// Sends a request and writes down what came of it; says whether there was an answer.
-    async fn send(&self, request: Request) -> bool {
-        let Some((status, answer)) = self.answer(&request).await else {
-            self.unanswered(request);
-            return false;
-        };
-        self.answers.fetch_add(1, Ordering::SeqCst);
-        self.note(request, status, &answer);
-        true
+    /// Sends a request and writes down what came of it; says whether it was answered for good.
+    async fn send(&self, at: usize, request: Request) -> bool {
+        let api = &self.apis[at % self.apis.len()];
+        match answer(api, &request).await {
+            Ok((StatusCode::SERVICE_UNAVAILABLE, answer)) => {
+                assert_eq!(answer["success"], false, "{answer}");
+                self.count(|it| &mut it.unavailable);
+                self.unanswered(request);
+                false
+            }
+            Ok((status, answer)) => {
+                self.note(request, status, &answer);
+                self.count(|it| &mut it.answered);
+                true
+            }
+            Err(error) => {
+                if error.is_connect() {
+                    self.count(|it| &mut it.refused);
+                } else {
+                    self.count(|it| &mut it.broken);
+                }
+                self.unanswered(request);
+                false
+            }
+        }
     }
 
-    async fn answer(&self, request: &Request) -> Option<(StatusCode, Value)> {
-        let lines = || request.leads.iter().map(Sent::json).collect::<Vec<_>>();
-        let (path, kind, body) = match request.way {
-            Way::Sync => ("lead/process", "application/json", lines().concat()),
-            Way::Async => ("lead/process-async", "application/json", lines().concat()),
-            Way::Json => (
-                "leads/process-bulk",
-                "application/json",
-                format!("{{\"leads\":[{}],\"batch_size\":20}}", lines().join(",")),
-            ),
-            Way::Ndjson => (
-                "leads/process-bulk?batch_size=30",
-                "application/x-ndjson",
-                lines().join("\n"),
-            ),
-        };
-        let mut post = self.client.post(format!("{}/api/v1/{path}", self.base));
-        if let Some(key) = &request.key {
-            post = post.header("Idempotency-Key", key);
-        }
-        let post = post.header("Content-Type", kind).bearer_auth(&self.token);
-        let answer = post.body(body).send().await.ok()?;
-        let status = answer.status();
-        let text = answer.text().await.ok()?;
-        Some((status, serde_json::from_str(&text).unwrap()))
+    fn count(&self, of: impl FnOnce(&mut Answers) -> &mut usize) {
+        *of(&mut self.answers.lock().unwrap()) += 1;
     }
 
     fn unanswered(&self, request: Request) {
@@ -295,7 +296,6 @@ impl Shared {
                 self.promise(request, |_| Promise::Never);
             }
             (_, 409) if text("/type") == "/problems/request-running" => self.unanswered(request),
-            (_, 503) => self.unanswered(request),
             _ => panic!("{status} {answer}"),
         }
     }
@@ -319,4 +319,40 @@ impl Shared {
             }
         });
     }
+}
+
+/// What an API answers to a request; 503 comes with a time to wait.
+async fn answer(api: &Api, request: &Request) -> Result<(StatusCode, Value), reqwest::Error> {
+    let lines = || request.leads.iter().map(Sent::json).collect::<Vec<_>>();
+    let (path, kind, body) = match request.way {
+        Way::Sync => ("lead/process", "application/json", lines().concat()),
+        Way::Async => ("lead/process-async", "application/json", lines().concat()),
+        Way::Json => (
+            "leads/process-bulk",
+            "application/json",
+            format!("{{\"leads\":[{}],\"batch_size\":20}}", lines().join(",")),
+        ),
+        Way::Ndjson => (
+            "leads/process-bulk?batch_size=30",
+            "application/x-ndjson",
+            lines().join("\n"),
+        ),
+    };
+    let mut post = api.request(Method::POST, &format!("/api/v1/{path}"));
+    if let Some(key) = &request.key {
+        post = post.header("Idempotency-Key", key);
+    }
+    let kind = reqwest::header::HeaderValue::from_static(kind);
+    let mut post = post.body(body).build()?;
+    post.headers_mut()
+        .insert(reqwest::header::CONTENT_TYPE, kind);
+    let answer = api.execute(post).await?;
+    let status = answer.status();
+    let may_come_again = answer.headers().contains_key("Retry-After");
+    let text = answer.text().await?;
+    assert!(
+        status != StatusCode::SERVICE_UNAVAILABLE || may_come_again,
+        "503 without Retry-After: {text}"
+    );
+    Ok((status, serde_json::from_str(&text).unwrap()))
 }

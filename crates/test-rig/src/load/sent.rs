@@ -6,26 +6,34 @@ use super::chance::Chance;
 
 /// What is wrong with a lead that has to be refused.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Flaw {
+pub enum Flaw {
+    /// Nothing.
     None,
+    /// There is no e-mail.
     NoEmail,
+    /// The telephone number has letters.
     BadPhone,
+    /// It ends too early.
     NotJson,
 }
 
 /// A lead under a tag that no other has.
 #[derive(Clone, Debug)]
-pub(crate) struct Sent {
-    pub(crate) tag: String,
-    pub(crate) email: String,
-    pub(crate) flaw: Flaw,
+pub struct Sent {
+    /// Its first attribute.
+    pub tag: String,
+    /// As sent.
+    pub email: String,
+    /// What is wrong with it.
+    pub flaw: Flaw,
     phone: Option<String>,
     /// Name, JSON, text and type.
     attributes: Vec<(&'static str, String, String, &'static str)>,
 }
 
 impl Sent {
-    pub(crate) fn new(tag: String, email: String, flaw: Flaw, chance: &mut Chance) -> Self {
+    /// A lead with some attributes of every type.
+    pub fn new(tag: String, email: String, flaw: Flaw, chance: &mut Chance) -> Self {
         let number = chance.below(1_000_000);
         let note = format!("größe {number} \u{1f680} \"quoted\" \\ 'x'; --");
         let nested = format!("{{\"b\":[1.0,{number}],  \"a\":\"é\"}}");
@@ -78,17 +86,18 @@ impl Sent {
         }
     }
 
-    pub(crate) fn is_valid(&self) -> bool {
+    /// Whether it has to be accepted.
+    pub fn is_valid(&self) -> bool {
         self.flaw == Flaw::None
     }
 
     /// What two leads may not share.
-    pub(crate) fn key(&self) -> String {
+    pub fn key(&self) -> String {
         self.email.to_lowercase()
     }
 
     /// One line of JSON, or of something like it.
-    pub(crate) fn json(&self) -> String {
+    pub fn json(&self) -> String {
         let field = |name: &str, json: &str| format!("{}:{json}", quoted(name));
         let mut fields = vec![
             field("firstName", "\"Ada\""),
@@ -109,7 +118,7 @@ impl Sent {
     }
 
     /// Compares with a lead that was read back.
-    pub(crate) fn assert_is(&self, lead: &Value) {
+    pub fn assert_is(&self, lead: &Value) {
         let attribute = |(name, _, text, kind): &(&str, String, String, &str)| json!({"fieldName": name, "fieldValue": text, "fieldType": kind});
         let attributes: Vec<Value> = self.attributes.iter().map(attribute).collect();
         let expected = json!({
