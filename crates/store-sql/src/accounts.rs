@@ -9,7 +9,7 @@ use kernel::{Timestamp, UserId};
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel,
-    QueryFilter, QueryOrder, QuerySelect,
+    QueryFilter, QueryOrder, QuerySelect, Select,
 };
 
 use crate::entity::revoked_token;
@@ -21,18 +21,13 @@ use crate::store::{SqlStore, Work};
 #[async_trait]
 impl AccountStore for SqlStore {
     async fn by_username(&self, username: &Username) -> Result<Option<Account>, AccountStoreError> {
-        let found = Entity::find()
-            .filter(Column::UsernameKey.eq(username.key().as_bytes().to_vec()))
-            .one(self.reader())
-            .await
-            .map_err(|it| self.judge(it))?;
-        let account = found.map(account_of).transpose();
-        Ok(account.map_err(|it| self.judge(it))?)
+        let find =
+            Entity::find().filter(Column::UsernameKey.eq(username.key().as_bytes().to_vec()));
+        Ok(self.read(self.accounts(find)).await?.pop())
     }
 
     async fn by_id(&self, user: UserId) -> Result<Option<Account>, AccountStoreError> {
-        let found = find(self.reader(), user).await;
-        Ok(found.map_err(|it| self.judge(it))?)
+        Ok(self.read(find(self.reader(), user)).await?)
     }
 
     async fn list(
@@ -44,14 +39,8 @@ impl AccountStore for SqlStore {
         if let Some(after) = after {
             find = find.filter(Column::Id.gt(after.0));
         }
-        let rows = find
-            .order_by_asc(Column::Id)
-            .limit(u64::from(limit))
-            .all(self.reader())
-            .await
-            .map_err(|it| self.judge(it))?;
-        let accounts: Result<Vec<_>, _> = rows.into_iter().map(account_of).collect();
-        Ok(accounts.map_err(|it| self.judge(it))?)
+        let find = find.order_by_asc(Column::Id).limit(u64::from(limit));
+        Ok(self.read(self.accounts(find)).await?)
     }
 
     async fn add(&self, account: &NewAccount) -> Result<Added, AccountStoreError> {
@@ -75,8 +64,7 @@ impl AccountStore for SqlStore {
         user: UserId,
         token: TokenId,
     ) -> Result<Option<Session>, AccountStoreError> {
-        let found = self.session_of(user, token).await;
-        Ok(found.map_err(|it| self.judge(it))?)
+        Ok(self.read(self.session_of(user, token)).await?)
     }
 
     async fn revoke(
@@ -95,6 +83,11 @@ impl AccountStore for SqlStore {
 }
 
 impl SqlStore {
+    async fn accounts(&self, find: Select<Entity>) -> Result<Vec<Account>, Trouble> {
+        let rows = find.all(self.reader()).await?;
+        Ok(rows.into_iter().map(account_of).collect::<Result<_, _>>()?)
+    }
+
     async fn session_of(&self, user: UserId, token: TokenId) -> Result<Option<Session>, Trouble> {
         let statement = sea_orm::Statement::from_sql_and_values(
             self.reader().get_database_backend(),

@@ -1,16 +1,17 @@
 //! Writing leads, and what became of each.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 
 use async_trait::async_trait;
 use eav::Attributes;
 use kernel::{Batch, Timestamp};
 use lead::ports::{Appended, Arrival, Intake, LeadStore, StoreError};
 use lead::{LeadId, Parked};
-use sea_orm::DatabaseTransaction;
+use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
 
 use crate::dialect::{Dialect, Placed};
-use crate::entity::outcome;
+use crate::entity::{lead as stored_lead, outcome};
 use crate::failure::{Failure, Trouble};
 use crate::forget::{Forget, Recount};
 use crate::ledger::{DUPLICATE, Ledger, Row, signed};
@@ -29,6 +30,7 @@ impl LeadStore for SqlStore {
             dialect: self.inner.dialect.as_ref(),
             intake,
             rows,
+            ran_before: AtomicBool::new(false),
         };
         Ok(self.transact(&append).await?)
     }
@@ -71,6 +73,7 @@ struct Append<'a> {
     dialect: &'a dyn Dialect,
     intake: &'a Intake,
     rows: Vec<LeadRow>,
+    ran_before: AtomicBool,
 }
 
 #[async_trait]
@@ -78,8 +81,8 @@ impl Work for Append<'_> {
     type Out = Vec<Appended>;
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<Vec<Appended>, Trouble> {
-        let ids = self.rows.iter().map(|it| it.id);
-        let mut ledger = Ledger::open(tx, self.intake.at, ids).await?;
+        let rivals = self.ran_before.swap(true, Ordering::Relaxed);
+        let mut ledger = Ledger::new(self.intake.at);
         for note in &self.intake.notes {
             ledger.note(note);
         }
@@ -87,7 +90,9 @@ impl Work for Append<'_> {
         while outcomes.len() < self.rows.len() {
             let from = outcomes.len();
             let run = from..from + distinct_ids(&self.rows[from..]);
-            self.decide(tx, run, &mut ledger, &mut outcomes).await?;
+            let rows = &self.rows[run.clone()];
+            let placed = self.place(tx, rows, rivals, &mut ledger).await?;
+            self.decide(run, placed, &mut ledger, &mut outcomes);
         }
         ledger.write(tx).await?;
         Ok(outcomes)
@@ -100,45 +105,89 @@ fn distinct_ids(rows: &[LeadRow]) -> usize {
     rows.iter().take_while(|it| ids.insert(it.id)).count()
 }
 
+/// Where a row stands.
+enum Stand {
+    /// It was recorded as a duplicate before, and stays one.
+    Known(LeadId),
+    /// The database has just decided.
+    Placed(Placed),
+}
+
 impl Append<'_> {
-    async fn decide(
+    /// Places rows whose ids differ. What is recorded of them is read afterwards: whoever else
+    /// decides about one of them has then committed, or waits for this transaction.
+    async fn place(
         &self,
         tx: &DatabaseTransaction,
+        rows: &[LeadRow],
+        rivals: bool,
+        ledger: &mut Ledger,
+    ) -> Result<Vec<Stand>, Trouble> {
+        let all: Vec<&LeadRow> = rows.iter().collect();
+        let mut placed = self.dialect.place(tx, &all, rivals).await?;
+        ledger.learn(tx, rows.iter().map(|it| it.id)).await?;
+        let known: Vec<_> = rows
+            .iter()
+            .map(|row| known_duplicate(ledger, row))
+            .collect();
+
+        let was_placed =
+            |(known, placed): (&Option<_>, &_)| known.is_some() && *placed == Placed::New;
+        if known.iter().zip(&placed).any(was_placed) {
+            // The lead of which it was a duplicate is gone. Once more, without those that stay
+            // duplicates: they hold nothing.
+            let new = rows.iter().zip(&placed);
+            let new = new.filter(|(_, placed)| **placed == Placed::New);
+            take_away(tx, new.map(|(row, _)| row.id).collect()).await?;
+            let open: Vec<&LeadRow> = rows
+                .iter()
+                .zip(&known)
+                .filter_map(|(row, known)| known.is_none().then_some(row))
+                .collect();
+            let mut again = self.dialect.place(tx, &open, rivals).await?.into_iter();
+            for (placed, known) in placed.iter_mut().zip(&known) {
+                if known.is_none() {
+                    *placed = again.next().unwrap_or(Placed::IdClash);
+                }
+            }
+        }
+        let stand = |(known, placed): (Option<_>, _)| match known {
+            Some(of) => Stand::Known(of),
+            None => Stand::Placed(placed),
+        };
+        Ok(known.into_iter().zip(placed).map(stand).collect())
+    }
+
+    fn decide(
+        &self,
         run: std::ops::Range<usize>,
+        stands: Vec<Stand>,
         ledger: &mut Ledger,
         outcomes: &mut Vec<Appended>,
-    ) -> Result<(), Trouble> {
-        let open: Vec<&LeadRow> = self.rows[run.clone()]
-            .iter()
-            .filter(|row| known_duplicate(ledger, row).is_none())
-            .collect();
-        let mut placed = self.dialect.place(tx, &open).await?.into_iter();
-        for (arrival, row) in self.intake.leads[run.clone()].iter().zip(&self.rows[run]) {
+    ) {
+        let rows = self.intake.leads[run.clone()].iter().zip(&self.rows[run]);
+        for ((arrival, row), stand) in rows.zip(stands) {
             let submission = arrival
                 .row
                 .map(|key| Row::of_lead(key, row.submitted_by, arrival.lead.id));
             if let Some(submission) = submission {
                 ledger.touch(submission);
             }
-            if let Some(of) = known_duplicate(ledger, row) {
-                outcomes.push(Appended::Duplicate { of });
-                continue;
-            }
-            outcomes.push(match placed.next() {
-                Some(Placed::New) => {
+            outcomes.push(match stand {
+                Stand::Known(of) => Appended::Duplicate { of },
+                Stand::Placed(Placed::New) => {
                     ledger.stored(row.id, arrival.lead.details.status, submission);
                     Appended::Stored
                 }
-                Some(Placed::There) => Appended::Stored,
-                Some(Placed::Held(of)) => {
+                Stand::Placed(Placed::There) => Appended::Stored,
+                Stand::Placed(Placed::Held(of)) => {
                     let outcome = self.duplicate(arrival, of);
                     ledger.recorded(outcome, submission);
                     Appended::Duplicate { of }
                 }
-                Some(Placed::IdClash) | None => Appended::IdClash,
+                Stand::Placed(Placed::IdClash) => Appended::IdClash,
             });
         }
-        Ok(())
     }
 
     fn duplicate(&self, arrival: &Arrival, of: LeadId) -> outcome::Model {
@@ -159,4 +208,12 @@ impl Append<'_> {
 fn known_duplicate(ledger: &Ledger, row: &LeadRow) -> Option<LeadId> {
     let outcome = ledger.outcome(row.id)?;
     outcome.duplicate_of.map(LeadId)
+}
+
+async fn take_away(tx: &DatabaseTransaction, ids: Vec<uuid::Uuid>) -> Result<(), DbErr> {
+    stored_lead::Entity::delete_many()
+        .filter(stored_lead::Column::Id.is_in(ids))
+        .exec(tx)
+        .await
+        .map(drop)
 }

@@ -5,7 +5,9 @@ use kernel::Timestamp;
 use lead::ports::{CLAIM_LEASE, CLAIM_LIFE, Claims, ClaimsError};
 use lead::{Claim, ClaimKey, Fingerprint, StoredAnswer};
 use sea_orm::sea_query::{Expr, OnConflict};
-use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter};
+use sea_orm::{
+    ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, IntoActiveModel, QueryFilter, QuerySelect,
+};
 
 use crate::entity::claim::{ActiveModel, Column, Entity, Model};
 use crate::failure::{Trouble, Unreadable};
@@ -60,15 +62,19 @@ impl Work for Take<'_> {
             .filter(Column::AcceptedAt.lte(oldest_alive))
             .exec(tx)
             .await?;
-        let Some(known) = find(tx, self.key).await? else {
-            self.write(tx, self.now).await?;
-            return Ok(Claim::Held {
-                accepted_at: self.now,
-            });
-        };
+        // A key that is nobody's is written as one given back, so that of those who want it at
+        // once the first holds the row and the others wait to see what it became.
+        self.write(
+            tx,
+            OnConflict::new().do_nothing_on([Column::Owner]).to_owned(),
+            RELEASED,
+        )
+        .await?;
+        let known = find(tx, self.key).await?;
+        let known = known.ok_or(DbErr::RecordNotInserted)?;
         if known.fingerprint != self.content.0 {
             if known.state == RELEASED && !known.may_be_published {
-                self.write(tx, self.now).await?;
+                self.write(tx, anew(), RUNNING).await?;
                 return Ok(Claim::Held {
                     accepted_at: self.now,
                 });
@@ -95,40 +101,49 @@ impl Work for Take<'_> {
 }
 
 impl Take<'_> {
-    /// Writes the key as first claimed at `accepted_at`, whatever stood there.
-    async fn write(&self, tx: &DatabaseTransaction, accepted_at: Timestamp) -> Result<(), DbErr> {
+    /// Writes the key as claimed now for the first time.
+    async fn write(
+        &self,
+        tx: &DatabaseTransaction,
+        there: OnConflict,
+        state: &str,
+    ) -> Result<(), DbErr> {
         let row: ActiveModel = Model {
             owner: self.key.owner.0,
             path: self.key.path.clone().into_bytes(),
             key_text: self.key.key.as_str().as_bytes().to_vec(),
             fingerprint: self.content.0.to_vec(),
-            accepted_at: accepted_at.date_time(),
-            state: RUNNING.to_owned(),
+            accepted_at: self.now.date_time(),
+            state: state.to_owned(),
             may_be_published: false,
-            taken_at: accepted_at.date_time(),
+            taken_at: self.now.date_time(),
             status: None,
             location: None,
             body: None,
         }
         .into_active_model();
-        let newest = OnConflict::columns([Column::Owner, Column::Path, Column::KeyText])
-            .update_columns([
-                Column::Fingerprint,
-                Column::AcceptedAt,
-                Column::State,
-                Column::MayBePublished,
-                Column::TakenAt,
-                Column::Status,
-                Column::Location,
-                Column::Body,
-            ])
-            .to_owned();
         Entity::insert(row)
-            .on_conflict(newest)
+            .on_conflict(there)
             .exec_without_returning(tx)
             .await
             .map(drop)
     }
+}
+
+/// Whatever stands there is overwritten.
+fn anew() -> OnConflict {
+    OnConflict::columns([Column::Owner, Column::Path, Column::KeyText])
+        .update_columns([
+            Column::Fingerprint,
+            Column::AcceptedAt,
+            Column::State,
+            Column::MayBePublished,
+            Column::TakenAt,
+            Column::Status,
+            Column::Location,
+            Column::Body,
+        ])
+        .to_owned()
 }
 
 struct Finish<'a> {
@@ -176,7 +191,11 @@ impl Work for Release<'_> {
 }
 
 async fn find(tx: &DatabaseTransaction, key: &ClaimKey) -> Result<Option<Model>, DbErr> {
-    Entity::find().filter(is(key)).one(tx).await
+    Entity::find()
+        .filter(is(key))
+        .lock_exclusive()
+        .one(tx)
+        .await
 }
 
 fn is(key: &ClaimKey) -> Expr {

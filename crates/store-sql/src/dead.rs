@@ -6,7 +6,7 @@ use lead::ports::{DeadLetters, SeenDead, StoreError};
 use lead::{DeadLetter, DeadLetterId, DeadPayload, ParkCode};
 use sea_orm::{
     ColumnTrait, DatabaseTransaction, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    QuerySelect, Select,
 };
 
 use crate::entity::dead_letter::{Column, Entity, Model};
@@ -26,28 +26,17 @@ impl DeadLetters for SqlStore {
         if let Some(after) = after {
             find = find.filter(Column::Id.gt(after.0));
         }
-        let rows = find
-            .order_by_asc(Column::Id)
-            .limit(u64::from(limit))
-            .all(self.reader())
-            .await
-            .map_err(|it| self.judge(it))?;
-        let letters: Result<Vec<_>, _> = rows.into_iter().map(letter_of).collect();
-        Ok(letters.map_err(|it| self.judge(it))?)
+        let find = find.order_by_asc(Column::Id).limit(u64::from(limit));
+        Ok(self.read(self.letters(find)).await?)
     }
 
     async fn count(&self) -> Result<u64, StoreError> {
-        let count = Entity::find().count(self.reader()).await;
-        Ok(count.map_err(|it| self.judge(it))?)
+        Ok(self.read(Entity::find().count(self.reader())).await?)
     }
 
     async fn show(&self, id: DeadLetterId) -> Result<Option<DeadLetter>, StoreError> {
-        let row = Entity::find_by_id(id.0)
-            .one(self.reader())
-            .await
-            .map_err(|it| self.judge(it))?;
-        let letter = row.map(letter_of).transpose();
-        Ok(letter.map_err(|it| self.judge(it))?)
+        let find = Entity::find_by_id(id.0);
+        Ok(self.read(self.letters(find)).await?.pop())
     }
 
     async fn replayed(&self, seen: &Batch<SeenDead>) -> Result<(), StoreError> {
@@ -56,6 +45,13 @@ impl DeadLetters for SqlStore {
 
     async fn discard(&self, id: DeadLetterId) -> Result<bool, StoreError> {
         Ok(self.transact(&Discard { id }).await?)
+    }
+}
+
+impl SqlStore {
+    async fn letters(&self, find: Select<Entity>) -> Result<Vec<DeadLetter>, Trouble> {
+        let rows = find.all(self.reader()).await?;
+        Ok(rows.into_iter().map(letter_of).collect::<Result<_, _>>()?)
     }
 }
 
@@ -73,6 +69,7 @@ impl Work for TakeBack<'_> {
         for seen in self.seen.iter() {
             let same = Entity::find_by_id(seen.id.0)
                 .filter(Column::Replays.eq(seen.replays))
+                .lock_exclusive()
                 .one(tx)
                 .await?;
             if let Some(row) = same {
@@ -82,7 +79,8 @@ impl Work for TakeBack<'_> {
             }
         }
         if let Some(at) = last_touch {
-            let mut ledger = Ledger::open(tx, at, gone.iter().copied()).await?;
+            let mut ledger = Ledger::new(at);
+            ledger.learn(tx, gone.iter().copied()).await?;
             for id in gone {
                 ledger.clear_failed(id);
             }
@@ -101,7 +99,8 @@ impl Work for Discard {
     type Out = bool;
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<bool, Trouble> {
-        let was_there = Entity::find_by_id(self.id.0).one(tx).await?.is_some();
+        let letter = Entity::find_by_id(self.id.0).lock_exclusive().one(tx);
+        let was_there = letter.await?.is_some();
         if was_there {
             Entity::delete_by_id(self.id.0).exec(tx).await?;
         }

@@ -27,20 +27,18 @@ use crate::store::SqlStore;
 impl LeadFinder for SqlStore {
     async fn find(&self, id: LeadId) -> Result<Option<Lead>, StoreError> {
         let find = stored_lead::Entity::find_by_id(id.0);
-        let mut found = self.leads(find).await.map_err(|it| self.judge(it))?;
+        let mut found = self.read(self.leads(find)).await?;
         Ok(found.pop())
     }
 
     async fn holder(&self, key: &MatchKey) -> Result<Option<LeadId>, StoreError> {
         let held = Expr::cust_with_values("match_key = ?", [key.as_str().as_bytes().to_vec()]);
-        let id: Option<Uuid> = stored_lead::Entity::find()
+        let find = stored_lead::Entity::find()
             .select_only()
             .column(stored_lead::Column::Id)
             .filter(held)
-            .into_tuple()
-            .one(self.reader())
-            .await
-            .map_err(|it| self.judge(it))?;
+            .into_tuple();
+        let id: Option<Uuid> = self.read(find.one(self.reader())).await?;
         Ok(id.map(LeadId))
     }
 
@@ -62,36 +60,38 @@ impl LeadFinder for SqlStore {
                 .filter(stored_lead::Column::Id.gt(id.0))
                 .order_by_asc(stored_lead::Column::Id),
         };
-        Ok(self.leads(find).await.map_err(|it| self.judge(it))?)
+        Ok(self.read(self.leads(find)).await?)
     }
 
     async fn total(&self, filter: &Filter) -> Result<Total, StoreError> {
-        Ok(self.count(filter).await.map_err(|it| self.judge(it))?)
+        Ok(self.read(self.count(filter)).await?)
     }
 
     async fn stats(&self, today: Timestamp) -> Result<Stats, StoreError> {
-        Ok(self.totals(today).await.map_err(|it| self.judge(it))?)
+        Ok(self.read(self.totals(today)).await?)
     }
 
     async fn receipt(&self, id: LeadId) -> Result<Option<Receipt>, StoreError> {
-        Ok(self.state_of(id).await.map_err(|it| self.judge(it))?)
+        Ok(self.read(self.state_of(id)).await?)
     }
 
     async fn batch(&self, id: BatchId) -> Result<Option<BatchView>, StoreError> {
-        let found = submission::Entity::find_by_id(id.0)
-            .one(self.reader())
-            .await
-            .map_err(|it| self.judge(it))?;
-        let view = found.as_ref().map(view_of).transpose();
-        Ok(view.map_err(|it| self.judge(it))?)
+        Ok(self.read(self.submission(id)).await?)
     }
 
     async fn results(&self, query: &ResultsQuery) -> Result<Vec<ResultRow>, StoreError> {
-        Ok(self.result_rows(query).await.map_err(|it| self.judge(it))?)
+        Ok(self.read(self.result_rows(query)).await?)
     }
 }
 
 impl SqlStore {
+    async fn submission(&self, id: BatchId) -> Result<Option<BatchView>, Trouble> {
+        let found = submission::Entity::find_by_id(id.0)
+            .one(self.reader())
+            .await?;
+        Ok(found.as_ref().map(view_of).transpose()?)
+    }
+
     async fn leads(
         &self,
         find: sea_orm::Select<stored_lead::Entity>,
@@ -173,7 +173,7 @@ impl SqlStore {
     }
 
     async fn state_of(&self, id: LeadId) -> Result<Option<Receipt>, Trouble> {
-        let stored: Option<(Uuid, i32, PrimitiveDateTime)> = stored_lead::Entity::find_by_id(id.0)
+        let stored: Option<(Uuid, u16, PrimitiveDateTime)> = stored_lead::Entity::find_by_id(id.0)
             .select_only()
             .column(stored_lead::Column::SubmittedBy)
             .expr(Expr::cust("attempts"))
@@ -186,7 +186,7 @@ impl SqlStore {
                 lead: id,
                 owner: UserId(owner),
                 state: ReceiptState::Stored,
-                attempts: u16::try_from(attempts).map_err(|_| Unreadable("leads.attempts"))?,
+                attempts,
                 updated_at: moment(at, "leads.updated_at")?,
             }));
         }

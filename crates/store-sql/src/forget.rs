@@ -5,13 +5,16 @@ use kernel::Timestamp;
 use lead::Status;
 use sea_orm::sea_query::{Expr, ExprTrait as _, Query};
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter, QueryOrder,
-    QuerySelect, Statement,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use uuid::Uuid;
 
-use crate::entity::{dead_letter, outcome, rejected_row, submission};
+use crate::entity::{
+    dead_letter, lead as stored_lead, lead_counter, outcome, rejected_row, submission,
+};
 use crate::failure::Trouble;
+use crate::ledger::signed;
 use crate::store::Work;
 
 /// Submissions, outcomes, and rows of them that go at most in one transaction.
@@ -49,6 +52,7 @@ impl Forget {
             ))
             .order_by_asc(Column::TouchedAt)
             .limit(GONE_MAX)
+            .lock_exclusive()
             .into_tuple()
             .all(tx)
             .await?;
@@ -95,6 +99,7 @@ impl Forget {
         for chunk in old.chunks(CHUNK) {
             outcome::Entity::delete_many()
                 .filter(Column::LeadId.is_in(chunk.iter().copied()))
+                .filter(Column::UpdatedAt.lt(self.before.date_time()))
                 .exec(tx)
                 .await?;
         }
@@ -138,14 +143,20 @@ impl Work for Recount {
     type Out = ();
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<(), Trouble> {
+        // Held first: what is counted is then what was added up, whoever else writes.
+        tx.execute_unprepared("UPDATE lead_counters SET total = total")
+            .await?;
         for status in Status::ALL {
-            let statement = Statement::from_sql_and_values(
-                tx.get_database_backend(),
-                "UPDATE lead_counters \
-                 SET total = (SELECT COUNT(*) FROM leads WHERE leads.status = ?) WHERE status = ?",
-                [status.as_str().into(), status.as_str().into()],
-            );
-            tx.execute_raw(statement).await?;
+            use lead_counter::Column;
+            let count = stored_lead::Entity::find()
+                .filter(stored_lead::Column::Status.eq(status.as_str()))
+                .count(tx)
+                .await?;
+            lead_counter::Entity::update_many()
+                .col_expr(Column::Total, signed(count).into())
+                .filter(Column::Status.eq(status.as_str()))
+                .exec(tx)
+                .await?;
         }
         Ok(())
     }

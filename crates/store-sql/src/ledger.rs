@@ -6,10 +6,11 @@ use std::collections::{BTreeMap, HashMap};
 
 use kernel::Timestamp;
 use lead::{BatchNote, LeadId, RowKey, Status};
+use sea_orm::sea_query::extension::mysql::{IndexHintScope, MySqlSelectStatementExt};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
     ActiveValue, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
-    IntoActiveModel, QueryFilter, Statement,
+    IntoActiveModel, QueryFilter, QuerySelect, Statement,
 };
 use uuid::Uuid;
 
@@ -48,29 +49,38 @@ struct Change {
 }
 
 impl Ledger {
-    /// A ledger of what happens at `at`, which knows what is recorded of these leads.
-    pub(crate) async fn open(
-        tx: &DatabaseTransaction,
-        at: Timestamp,
-        leads: impl Iterator<Item = Uuid>,
-    ) -> Result<Self, DbErr> {
-        let ids: Vec<Uuid> = leads.collect();
-        let mut outcomes = HashMap::new();
-        for chunk in ids.chunks(CHUNK) {
-            let found = outcome::Entity::find()
-                .filter(outcome::Column::LeadId.is_in(chunk.iter().copied()))
-                .all(tx)
-                .await?;
-            outcomes.extend(found.into_iter().map(|it| (it.lead_id, it)));
-        }
-        Ok(Self {
+    /// A ledger of what happens at `at`.
+    pub(crate) fn new(at: Timestamp) -> Self {
+        Self {
             at,
-            outcomes,
+            outcomes: HashMap::new(),
             changed: BTreeMap::new(),
             submissions: BTreeMap::new(),
             rejected: Vec::new(),
             new_by_status: [0; 4],
-        })
+        }
+    }
+
+    /// Reads what is recorded of these leads, and keeps others from changing it. What this ledger
+    /// has changed stays as it is here.
+    ///
+    /// The index is named because a scan of a short table would wait for rows that others hold.
+    pub(crate) async fn learn(
+        &mut self,
+        tx: &DatabaseTransaction,
+        leads: impl Iterator<Item = Uuid>,
+    ) -> Result<(), DbErr> {
+        let ids: Vec<Uuid> = leads.filter(|it| !self.changed.contains_key(it)).collect();
+        for chunk in ids.chunks(CHUNK) {
+            let mut find = outcome::Entity::find()
+                .filter(outcome::Column::LeadId.is_in(chunk.iter().copied()))
+                .lock_exclusive();
+            QuerySelect::query(&mut find).force_index("PRIMARY", IndexHintScope::All);
+            let found = find.all(tx).await?;
+            self.outcomes
+                .extend(found.into_iter().map(|it| (it.lead_id, it)));
+        }
+        Ok(())
     }
 
     /// What is recorded of a lead, changes so far included.
@@ -143,9 +153,14 @@ impl Ledger {
         change
     }
 
+    /// Writes the outcomes that changed so far.
+    pub(crate) async fn write_outcomes(&self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
+        write_outcomes(tx, &self.changed).await
+    }
+
     /// Writes everything.
     pub(crate) async fn write(self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
-        write_outcomes(tx, self.changed).await?;
+        self.write_outcomes(tx).await?;
         write_rejected(tx, self.rejected).await?;
         for (id, change) in self.submissions {
             change.write(tx, id, self.at).await?;
@@ -177,13 +192,13 @@ impl Row {
 
 async fn write_outcomes(
     tx: &DatabaseTransaction,
-    changed: BTreeMap<Uuid, Option<outcome::Model>>,
+    changed: &BTreeMap<Uuid, Option<outcome::Model>>,
 ) -> Result<(), DbErr> {
     let (mut gone, mut kept) = (Vec::new(), Vec::new());
     for (id, outcome) in changed {
         match outcome {
-            Some(outcome) => kept.push(outcome.into_active_model()),
-            None => gone.push(id),
+            Some(outcome) => kept.push(outcome.clone().into_active_model()),
+            None => gone.push(*id),
         }
     }
     for chunk in gone.chunks(CHUNK) {

@@ -11,6 +11,7 @@ use kernel::Batch;
 use sea_orm::sea_query::OnConflict;
 use sea_orm::{
     ActiveValue, ColumnTrait, ConnectionTrait, DatabaseTransaction, EntityTrait, QueryFilter,
+    QuerySelect,
 };
 
 use crate::entity::attribute::{ActiveModel, Column, Entity, Model};
@@ -110,7 +111,7 @@ impl SqlStore {
             .filter(|it| !names.contains_key(it))
             .copied()
             .collect();
-        let read = read_by(self.reader(), Column::Id, &missing).await?;
+        let read = read_by(self.reader(), Column::Id, &missing, Lock::No).await?;
         self.inner.names.keep(&read);
         names.extend(read.into_iter().map(|it| (it.id.0, it.name)));
         Ok(names)
@@ -133,9 +134,9 @@ impl AttributeRegistry for SqlStore {
         ids: &Batch<AttributeId>,
     ) -> Result<Vec<Option<Definition>>, RegistryError> {
         let wanted: Vec<u32> = ids.iter().map(|it| it.0).collect();
-        let read = read_by(self.reader(), Column::Id, &wanted)
-            .await
-            .map_err(|trouble| self.judge(trouble))?;
+        let read = self
+            .read(read_by(self.reader(), Column::Id, &wanted, Lock::No))
+            .await?;
         let by_id: HashMap<AttributeId, Definition> =
             read.into_iter().map(|it| (it.id, it)).collect();
         Ok(ids.iter().map(|id| by_id.get(id).cloned()).collect())
@@ -157,7 +158,7 @@ impl Work for Define<'_> {
             .keys()
             .map(|it| it.as_bytes().to_vec())
             .collect();
-        let known: HashSet<AttributeName> = read_by(tx, Column::Name, &keys)
+        let known: HashSet<AttributeName> = read_by(tx, Column::Name, &keys, Lock::No)
             .await?
             .into_iter()
             .map(|it| it.name)
@@ -182,7 +183,8 @@ impl Work for Define<'_> {
                 .await?;
         }
 
-        let mut defined = read_by(tx, Column::Name, &keys).await?;
+        // Locked, so that of two who widen a type neither undoes what the other did.
+        let mut defined = read_by(tx, Column::Name, &keys, Lock::Yes).await?;
         for it in &mut defined {
             let seen = self.wanted.get(it.name.as_str());
             let widest = seen.map_or(it.widest, |(_, kind)| it.widest.widen(*kind));
@@ -199,17 +201,30 @@ impl Work for Define<'_> {
     }
 }
 
-async fn read_by<C, V>(db: &C, column: Column, keys: &[V]) -> Result<Vec<Definition>, Trouble>
+/// Whether rows that are read are kept from changing until the transaction ends.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Lock {
+    Yes,
+    No,
+}
+
+async fn read_by<C, V>(
+    db: &C,
+    column: Column,
+    keys: &[V],
+    lock: Lock,
+) -> Result<Vec<Definition>, Trouble>
 where
     C: ConnectionTrait,
     V: Into<sea_orm::Value> + Clone,
 {
     let mut read = Vec::with_capacity(keys.len());
     for chunk in keys.chunks(CHUNK) {
-        let rows = Entity::find()
-            .filter(column.is_in(chunk.iter().cloned()))
-            .all(db)
-            .await?;
+        let mut find = Entity::find().filter(column.is_in(chunk.iter().cloned()));
+        if lock == Lock::Yes {
+            find = find.lock_exclusive();
+        }
+        let rows = find.all(db).await?;
         for row in rows {
             read.push(definition_of(row)?);
         }

@@ -1,7 +1,5 @@
 //! Parking messages.
 
-use std::collections::HashSet;
-
 use async_trait::async_trait;
 use kernel::{Batch, Timestamp};
 use lead::{DeadPayload, Parked, Part, QueuedLead, RowKey};
@@ -25,7 +23,10 @@ impl Work for Park<'_> {
     type Out = ();
 
     async fn run(&self, tx: &DatabaseTransaction) -> Result<(), Trouble> {
-        for parked in self.parked.iter() {
+        // In one order, so that two of the same letters never wait for each other.
+        let mut letters: Vec<&Parked> = self.parked.iter().collect();
+        letters.sort_by_key(|it| it.id.0);
+        for parked in letters {
             write_letter(tx, parked).await?;
         }
         let ids: Vec<Uuid> = self
@@ -34,34 +35,34 @@ impl Work for Park<'_> {
             .filter_map(lead_in)
             .map(|(_, queued)| queued.lead.id.0)
             .collect();
-        let stored = stored_among(tx, &ids).await?;
         let at = self
             .parked
             .iter()
             .map(|it| it.at)
             .max()
             .unwrap_or(Timestamp::from_unix_ms(0));
-        let mut ledger = Ledger::open(tx, at, ids.into_iter()).await?;
+        let mut ledger = Ledger::new(at);
+        ledger.learn(tx, ids.iter().copied()).await?;
         for parked in self.parked.iter() {
             if let Some((part, queued)) = lead_in(parked) {
-                fail(&mut ledger, &stored, parked, part, queued);
+                fail(&mut ledger, parked, part, queued);
             }
+        }
+        // Written before the look at the leads, as an append looks here after it wrote its leads:
+        // of the two, one sees the other or waits for it.
+        ledger.write_outcomes(tx).await?;
+        for stored in stored_among(tx, &ids).await? {
+            ledger.clear_failed(stored);
         }
         ledger.write(tx).await?;
         Ok(())
     }
 }
 
-fn fail(
-    ledger: &mut Ledger,
-    stored: &HashSet<Uuid>,
-    parked: &Parked,
-    part: &Part,
-    queued: &QueuedLead,
-) {
+fn fail(ledger: &mut Ledger, parked: &Parked, part: &Part, queued: &QueuedLead) {
     let id = queued.lead.id;
     let is_duplicate = ledger.outcome(id.0).is_some_and(|it| it.kind != FAILED);
-    if stored.contains(&id.0) || is_duplicate {
+    if is_duplicate {
         return;
     }
     let row = part.note.as_ref().map(|note| Row {
@@ -95,13 +96,14 @@ fn lead_in(parked: &Parked) -> Option<(&Part, &QueuedLead)> {
     Some((part, part.leads.first()?))
 }
 
-async fn stored_among(tx: &DatabaseTransaction, ids: &[Uuid]) -> Result<HashSet<Uuid>, DbErr> {
-    let mut stored = HashSet::new();
+async fn stored_among(tx: &DatabaseTransaction, ids: &[Uuid]) -> Result<Vec<Uuid>, DbErr> {
+    let mut stored = Vec::new();
     for chunk in ids.chunks(500) {
         let found: Vec<Uuid> = stored_lead::Entity::find()
             .select_only()
             .column(stored_lead::Column::Id)
             .filter(stored_lead::Column::Id.is_in(chunk.iter().copied()))
+            .lock_exclusive()
             .into_tuple()
             .all(tx)
             .await?;

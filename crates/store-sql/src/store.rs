@@ -1,6 +1,9 @@
 //! The store itself: connections, and how a transaction is run.
 
+use std::future::Future;
+use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
+use std::time::Duration;
 
 use async_trait::async_trait;
 use kernel::{Cause, Probe};
@@ -24,7 +27,7 @@ pub(crate) struct Inner {
 }
 
 /// Transactions that are tried before a conflict counts as an outage.
-const TRIES_MAX: u32 = 5;
+const TRIES_MAX: u32 = 8;
 
 /// What is done in one transaction. It may be run more than once, and only the last run counts.
 #[async_trait]
@@ -73,8 +76,14 @@ impl SqlStore {
     pub(crate) async fn transact<W: Work>(&self, work: &W) -> Result<W::Out, Failure> {
         let mut tries = 1;
         loop {
-            match self.attempt(work).await.map_err(|it| self.judge(it)) {
-                Err(Failure::Conflict(_)) if tries < TRIES_MAX => tries += 1,
+            match self.in_time(self.attempt(work)).await {
+                Err(Failure::Conflict(_)) if tries < TRIES_MAX => {
+                    let pause = random_part(self.inner.dialect.pause_max(tries));
+                    if !pause.is_zero() {
+                        tokio::time::sleep(pause).await;
+                    }
+                    tries += 1;
+                }
                 result => return result,
             }
         }
@@ -96,7 +105,35 @@ impl SqlStore {
         }
     }
 
-    pub(crate) fn judge(&self, trouble: impl Into<Trouble>) -> Failure {
+    /// Reads with as many statements as it takes.
+    pub(crate) async fn read<T>(
+        &self,
+        reading: impl Future<Output = Result<T, impl Into<Trouble>>>,
+    ) -> Result<T, Failure> {
+        self.in_time(async { reading.await.map_err(Into::into) })
+            .await
+    }
+
+    /// Awaits a call as long as it may take.
+    async fn in_time<T>(
+        &self,
+        call: impl Future<Output = Result<T, Trouble>>,
+    ) -> Result<T, Failure> {
+        let dialect = &self.inner.dialect;
+        let Some(limit) = dialect.time_limit() else {
+            return call.await.map_err(|it| self.judge(it));
+        };
+        // The future is dropped after the dialect has heard of it, and its connection with it.
+        let mut call = std::pin::pin!(call);
+        if let Ok(done) = tokio::time::timeout(limit, &mut call).await {
+            return done.map_err(|it| self.judge(it));
+        }
+        dialect.gave_up();
+        let cause = "the database did not answer in time";
+        Err(Failure::Unavailable(Cause::new(cause)))
+    }
+
+    fn judge(&self, trouble: impl Into<Trouble>) -> Failure {
         match trouble.into() {
             Trouble::Database(error) => self.inner.dialect.judge(error),
             Trouble::Corrupt(unreadable) => Failure::Corrupt(Cause::new(unreadable)),
@@ -108,12 +145,17 @@ impl SqlStore {
 impl Probe for SqlStore {
     async fn probe(&self) -> Result<(), Cause> {
         let one = "SELECT 1 FROM lead_counters";
-        self.reader()
-            .execute_unprepared(one)
-            .await
+        let looked = self.read(self.reader().execute_unprepared(one)).await;
+        looked
             .map(drop)
-            .map_err(|error| Cause::new(FailureText(self.judge(error))))
+            .map_err(|failure| Cause::new(FailureText(failure)))
     }
+}
+
+/// Somewhere between nothing and all of it.
+fn random_part(whole: Duration) -> Duration {
+    let bits = u32::try_from(RandomState::new().hash_one(()) >> 32).unwrap_or_default();
+    whole.mul_f64(f64::from(bits) / f64::from(u32::MAX))
 }
 
 /// A failure as the error of a call that has no closed list of its own.

@@ -27,6 +27,7 @@ impl Dialect for Sqlite {
         &self,
         tx: &DatabaseTransaction,
         rows: &[&LeadRow],
+        _rivals: bool,
     ) -> Result<Vec<Placed>, DbErr> {
         place::place(tx, rows).await
     }
