@@ -48,13 +48,13 @@ const STEP: Step = Step {
             JOIN attributes ON attributes.id = json_extract(packed.value, '$[0]')",
     ],
     mysql: &[
-        "CREATE TABLE attributes (
+        "CREATE TABLE IF NOT EXISTS attributes (
             id INT UNSIGNED NOT NULL AUTO_INCREMENT PRIMARY KEY,
             name VARBINARY(400) NOT NULL,
             widest VARCHAR(16) NOT NULL,
             UNIQUE KEY attributes_name (name)
         ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
-        "CREATE TABLE leads (
+        "CREATE TABLE IF NOT EXISTS leads (
             id BINARY(16) NOT NULL PRIMARY KEY,
             first_name VARCHAR(100) NOT NULL,
             last_name VARCHAR(100) NOT NULL,
@@ -75,13 +75,14 @@ const STEP: Step = Step {
             CONSTRAINT leads_status_known
                 CHECK (status IN ('active', 'inactive', 'converted', 'invalid'))
         ) ENGINE=InnoDB ROW_FORMAT=DYNAMIC DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
-        "CREATE TABLE lead_counters (
+        "CREATE TABLE IF NOT EXISTS lead_counters (
             status VARCHAR(16) NOT NULL PRIMARY KEY,
             total BIGINT NOT NULL
         ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
         "INSERT INTO lead_counters (status, total)
-            VALUES ('active', 0), ('inactive', 0), ('converted', 0), ('invalid', 0)",
-        "CREATE VIEW lead_data (lead_id, field_name, field_value, field_type) AS
+            VALUES ('active', 0), ('inactive', 0), ('converted', 0), ('invalid', 0)
+            ON DUPLICATE KEY UPDATE total = total",
+        "CREATE OR REPLACE SQL SECURITY INVOKER VIEW lead_data (lead_id, field_name, field_value, field_type) AS
             SELECT leads.id, CONVERT(attributes.name USING utf8mb4), packed.text,
                 ELT(packed.code + 1,
                     'string', 'integer', 'float', 'boolean', 'date', 'datetime', 'json')

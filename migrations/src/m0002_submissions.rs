@@ -43,27 +43,27 @@ const STEP: Step = Step {
         "CREATE INDEX outcomes_updated ON outcomes (updated_at)",
     ],
     mysql: &[
-        "CREATE TABLE submissions (
+        "CREATE TABLE IF NOT EXISTS submissions (
             id BINARY(16) NOT NULL PRIMARY KEY,
             owner BINARY(16) NOT NULL,
             accepted_at DATETIME(3) NOT NULL,
             received BIGINT NOT NULL,
             rejected BIGINT NOT NULL,
             is_complete BOOLEAN NOT NULL,
-            stored BIGINT NOT NULL,
+            `stored` BIGINT NOT NULL,
             duplicate BIGINT NOT NULL,
             failed BIGINT NOT NULL,
             finished_at DATETIME(3) NULL,
             touched_at DATETIME(3) NOT NULL,
             KEY submissions_touched (touched_at)
         ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
-        "CREATE TABLE rejected_rows (
+        "CREATE TABLE IF NOT EXISTS rejected_rows (
             batch_id BINARY(16) NOT NULL,
             row_index BIGINT NOT NULL,
             errors MEDIUMTEXT NOT NULL,
             PRIMARY KEY (batch_id, row_index)
         ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
-        "CREATE TABLE outcomes (
+        "CREATE TABLE IF NOT EXISTS outcomes (
             lead_id BINARY(16) NOT NULL PRIMARY KEY,
             batch_id BINARY(16) NULL,
             row_index BIGINT NULL,

@@ -18,7 +18,7 @@ const STEP: Step = Step {
             first_seen TEXT NOT NULL,
             last_seen TEXT NOT NULL
         ) STRICT"],
-    mysql: &["CREATE TABLE dead_letters (
+    mysql: &["CREATE TABLE IF NOT EXISTS dead_letters (
             id BINARY(16) NOT NULL PRIMARY KEY,
             payload LONGBLOB NOT NULL,
             is_readable BOOLEAN NOT NULL,

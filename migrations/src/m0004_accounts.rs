@@ -27,7 +27,7 @@ const STEP: Step = Step {
         "CREATE INDEX revoked_tokens_expires ON revoked_tokens (expires_at)",
     ],
     mysql: &[
-        "CREATE TABLE users (
+        "CREATE TABLE IF NOT EXISTS users (
             id BINARY(16) NOT NULL PRIMARY KEY,
             username VARCHAR(64) NOT NULL,
             email VARCHAR(255) NOT NULL,
@@ -41,7 +41,7 @@ const STEP: Step = Step {
             UNIQUE KEY users_username_key (username_key),
             UNIQUE KEY users_email_key (email_key)
         ) ENGINE=InnoDB DEFAULT CHARSET=utf8mb4 COLLATE=utf8mb4_bin",
-        "CREATE TABLE revoked_tokens (
+        "CREATE TABLE IF NOT EXISTS revoked_tokens (
             id BINARY(16) NOT NULL PRIMARY KEY,
             expires_at DATETIME(3) NOT NULL,
             KEY revoked_tokens_expires (expires_at)

@@ -22,7 +22,7 @@ const STEP: Step = Step {
         ) STRICT",
         "CREATE INDEX claims_accepted ON claims (accepted_at)",
     ],
-    mysql: &["CREATE TABLE claims (
+    mysql: &["CREATE TABLE IF NOT EXISTS claims (
             owner BINARY(16) NOT NULL,
             path VARBINARY(255) NOT NULL,
             key_text VARBINARY(255) NOT NULL,

@@ -48,7 +48,7 @@ impl Forget {
             .column(Column::Id)
             .filter(Column::TouchedAt.lt(self.before.date_time()))
             .filter(Expr::cust(
-                "received <= rejected + stored + duplicate + failed",
+                "received <= rejected + `stored` + duplicate + failed",
             ))
             .order_by_asc(Column::TouchedAt)
             .limit(GONE_MAX)

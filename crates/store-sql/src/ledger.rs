@@ -257,7 +257,7 @@ impl Change {
         let changes = [
             (Column::Received, at_least("received", self.received)),
             (Column::Rejected, at_least("rejected", self.rejected)),
-            (Column::Stored, plus("stored", self.stored)),
+            (Column::Stored, plus("`stored`", self.stored)),
             (Column::Duplicate, plus("duplicate", self.duplicate)),
             (Column::Failed, plus("failed", self.failed)),
         ];
@@ -295,7 +295,7 @@ impl Change {
         // A second statement, since what one statement sees of its own changes differs by dialect.
         let moment = at.date_time();
         let finished = Expr::cust_with_values(
-            "CASE WHEN is_complete = 1 AND received <= rejected + stored + duplicate + failed \
+            "CASE WHEN is_complete = 1 AND received <= rejected + `stored` + duplicate + failed \
              THEN COALESCE(finished_at, ?) ELSE NULL END",
             [moment],
         );
@@ -321,7 +321,7 @@ fn at_least(column: &'static str, number: i64) -> Expr {
     )
 }
 
-/// A column with a number added to it.
+/// A column with a number added to it. (`stored` is a word of `MySQL`, hence its quotes.)
 fn plus(column: &'static str, number: i64) -> Expr {
     Expr::cust_with_values(format!("{column} + ?"), [number])
 }
