@@ -10,6 +10,8 @@ use sea_orm::sqlx::mysql::MySqlDatabaseError;
 use sea_orm::{ConnAcquireErr, DbErr, RuntimeErr};
 use store_sql::Failure;
 
+use crate::place::TOO_LARGE;
+
 /// An error as a failure of the store. Its cause has the number and what it stands for, and
 /// nothing of the statement, its values, or the server's text, which repeats values.
 pub(crate) fn judge(error: &DbErr) -> Failure {
@@ -22,6 +24,10 @@ pub(crate) fn judge(error: &DbErr) -> Failure {
         DbErr::Type(_) | DbErr::Json(_) | DbErr::TryIntoErr { .. } => {
             Failure::Corrupt(Cause::new(OTHER_TYPE))
         }
+        DbErr::Custom(text) if text == TOO_LARGE => Failure::Refused {
+            lasting: true,
+            cause: Cause::new(TOO_LARGE),
+        },
         _ => Failure::Refused {
             lasting: false,
             cause: Cause::new("unexpected error of the database layer"),
@@ -36,7 +42,7 @@ const OTHER_TYPE: &str = "a column has another type";
 pub(crate) const NEEDS_TLS: &str = "this user's password may only be sent over TLS, which the \
     server does not offer or ssl-mode=DISABLED refuses: enable TLS there, or give the user the \
     plugin mysql_native_password";
-const NO_TLS: &str = "TLS could not be agreed with the server: see ssl-mode, ssl-ca, ssl-cert \
+pub(crate) const NO_TLS: &str = "TLS could not be agreed with the server: see ssl-mode, ssl-ca, ssl-cert \
     and ssl-key";
 
 pub(crate) fn judge_driver(error: &SqlxError) -> Failure {

@@ -24,6 +24,11 @@ use crate::literal::{push_bytes, push_day, push_hex, push_moment, push_number, p
 /// A statement ends with the row that takes it past so many bytes. Servers take 16 MiB unless
 /// they were told otherwise.
 const STATEMENT_BYTES: usize = 512 * 1_024;
+/// The longest statement that is sent at all. [`prepare`](crate::prepare()) sees to it that the
+/// server takes it; a longer one would end the connection, and look like an outage for ever.
+pub(crate) const PACKET_BYTES: usize = 4 * 1_024 * 1_024 - 1_024;
+/// What an error says of a lead that is longer.
+pub(crate) const TOO_LARGE: &str = "a lead is larger than a statement may be";
 /// What a row has besides its texts.
 const ROW_BYTES: usize = 300;
 /// Keys in a statement that reads, longest first, so that its text is prepared once.
@@ -59,6 +64,9 @@ pub(crate) async fn place(
     let mut rest = ordered.as_slice();
     while !rest.is_empty() {
         let (sql, len) = insert_of(rest, mark);
+        if sql.len() > PACKET_BYTES {
+            return Err(DbErr::Custom(TOO_LARGE.to_owned()));
+        }
         any_taken |= tx.execute_unprepared(&sql).await?.last_insert_id() != 0;
         rest = &rest[len..];
     }

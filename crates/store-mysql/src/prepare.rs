@@ -1,5 +1,6 @@
 //! Looking at the server and its schema before work begins.
 
+use std::io::ErrorKind;
 use std::time::Duration;
 
 use kernel::Cause;
@@ -12,9 +13,10 @@ use sea_orm::{
 };
 use tokio::time::timeout;
 
-use crate::errors::{self, Kind, NEEDS_TLS};
+use crate::errors::{self, Kind, NEEDS_TLS, NO_TLS};
 use crate::open::OpenError;
 use crate::options::Options;
+use crate::place::PACKET_BYTES;
 use crate::session::{self, connect_options};
 
 /// What is to be done about a schema that lacks steps.
@@ -31,9 +33,8 @@ pub enum Schema {
 const MYSQL_MIN: [u32; 3] = [8, 0, 19];
 /// The first `MariaDB` that is supported: `JSON_TABLE`.
 const MARIADB_MIN: [u32; 3] = [10, 6, 0];
-/// What `max_allowed_packet` has to be at least: a lead as large as the service takes, with every
-/// byte of it escaped, and a statement's worth beside it.
-const PACKET_MIN: u64 = 4 * 1_024 * 1_024;
+/// What `max_allowed_packet` has to be at least, in bytes.
+const PACKET_MIN: u64 = PACKET_BYTES as u64 + 1_024;
 /// How long the steps themselves may take.
 const STEPS_MAX: Duration = Duration::from_mins(30);
 
@@ -162,7 +163,14 @@ fn refused(error: &SqlxError) -> OpenError {
     let cause = errors::cause_of(errors::judge_driver(error));
     match (error, errors::kind_of_error(error)) {
         (SqlxError::Configuration(_), _) => OpenError::Denied(Cause::new(NEEDS_TLS)),
-        (SqlxError::Tls(_), _) | (_, Some(Kind::Denied)) => OpenError::Denied(cause),
+        (SqlxError::Tls(_), _) => OpenError::Denied(Cause::new(NO_TLS)),
+        // What a handshake finds wrong with a certificate, and a PEM file that is not there.
+        (SqlxError::Io(error), _)
+            if matches!(error.kind(), ErrorKind::InvalidData | ErrorKind::NotFound) =>
+        {
+            OpenError::Denied(Cause::new(NO_TLS))
+        }
+        (_, Some(Kind::Denied)) => OpenError::Denied(cause),
         _ => OpenError::Unreachable(cause),
     }
 }

@@ -169,6 +169,7 @@ pub(crate) fn pool(
 #[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use kernel::Secret;
+    use sea_orm::sqlx::{AssertSqlSafe, query_scalar};
 
     use super::*;
 
@@ -196,6 +197,55 @@ mod tests {
         for url in bad {
             let text = refusal(url).unwrap();
             assert!(!text.contains("hidden"), "{text}");
+        }
+    }
+
+    #[tokio::test]
+    async fn a_session_is_the_same_whatever_the_server_is_set_to() {
+        let url = testkit::servers::database_url();
+        let server: MySqlConnectOptions = url.parse().unwrap();
+        let mut connection = server.connect().await.unwrap_or_else(|error| {
+            let variable = testkit::servers::DATABASE_VARIABLE;
+            panic!("{}: {error}", testkit::servers::unreachable(variable))
+        });
+        let elsewhere = "SET NAMES latin1, sql_mode = 'NO_BACKSLASH_ESCAPES,ANSI_QUOTES', \
+             time_zone = '+09:00', autocommit = 0, innodb_lock_wait_timeout = 1000; \
+             SET SESSION TRANSACTION ISOLATION LEVEL SERIALIZABLE";
+        connection.execute(elsewhere).await.unwrap();
+
+        begin(&mut connection).await.unwrap();
+
+        let is_mariadb: bool = query_scalar("SELECT VERSION() LIKE '%MariaDB%'")
+            .fetch_one(&mut connection)
+            .await
+            .unwrap();
+        let isolation = if is_mariadb {
+            "tx_isolation"
+        } else {
+            "transaction_isolation"
+        };
+        for (name, value) in [
+            (
+                "sql_mode",
+                "STRICT_ALL_TABLES,NO_ZERO_IN_DATE,NO_ZERO_DATE,ERROR_FOR_DIVISION_BY_ZERO,\
+                 NO_ENGINE_SUBSTITUTION",
+            ),
+            ("time_zone", "+00:00"),
+            ("autocommit + 0", "1"),
+            ("character_set_client", "utf8mb4"),
+            ("character_set_connection", "utf8mb4"),
+            ("character_set_results", "utf8mb4"),
+            ("innodb_lock_wait_timeout", "5"),
+            ("lock_wait_timeout", "5"),
+            ("wait_timeout", "1800"),
+            (isolation, "READ-COMMITTED"),
+        ] {
+            let select = format!("SELECT CAST(@@SESSION.{name} AS CHAR)");
+            let read: String = query_scalar(AssertSqlSafe(select))
+                .fetch_one(&mut connection)
+                .await
+                .unwrap();
+            assert_eq!(read, value, "{name}");
         }
     }
 

@@ -7,8 +7,9 @@ use std::sync::Arc;
 
 use kernel::Secret;
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
-use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
+use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, query_scalar};
 use store_mysql::{MysqlStore, Options};
+use testkit::fixtures::random_seed;
 use testkit::servers::{DATABASE_VARIABLE, database_url, run_name, unreachable};
 
 /// A database that no other test uses; gone with the value.
@@ -40,17 +41,7 @@ impl Database {
 
 impl Drop for Database {
     fn drop(&mut self) {
-        let drop = format!("DROP DATABASE IF EXISTS {}", self.name);
-        // A destructor cannot wait, but a thread with a runtime of its own can.
-        let dropping = std::thread::spawn(move || {
-            tokio::runtime::Builder::new_current_thread()
-                .enable_all()
-                .build()
-                .unwrap()
-                .block_on(server(&drop));
-        });
-        let dropped = dropping.join();
-        assert!(dropped.is_ok() || std::thread::panicking());
+        blocking(format!("DROP DATABASE IF EXISTS {}", self.name));
     }
 }
 
@@ -105,4 +96,66 @@ impl Deref for OwnStore {
     fn deref(&self) -> &Arc<MysqlStore> {
         &self.store
     }
+}
+
+/// A user with a password; gone with the value.
+pub(crate) struct User {
+    pub(crate) name: String,
+    pub(crate) password: String,
+}
+
+impl User {
+    /// One with these rights on a database.
+    pub(crate) async fn fresh(rights: &str, database: &Database) -> Self {
+        let user = Self {
+            name: format!("skynet_{:x}", random_seed()),
+            password: format!("{:x}", random_seed()),
+        };
+        let (name, password) = (&user.name, &user.password);
+        server(&format!(
+            "CREATE USER {name}@'%' IDENTIFIED BY '{password}'; \
+             GRANT {rights} ON {}.* TO {name}@'%'",
+            database.name
+        ))
+        .await;
+        user
+    }
+
+    /// Where the database is, for this user, with that password and those parameters.
+    pub(crate) fn url(&self, database: &Database, password: &str, parameters: &str) -> String {
+        let url = database_url();
+        let after_scheme = url.split_once("://").unwrap().1;
+        let host = after_scheme.split_once('@').map_or(after_scheme, |it| it.1);
+        let host = host.split(['/', '?']).next().unwrap();
+        let (name, database) = (&self.name, &database.name);
+        format!("mysql://{name}:{password}@{host}/{database}?{parameters}")
+    }
+}
+
+impl Drop for User {
+    fn drop(&mut self) {
+        blocking(format!("DROP USER IF EXISTS {}@'%'", self.name));
+    }
+}
+
+pub(crate) async fn is_mariadb() -> bool {
+    let mut connection = connect(&database_url()).await;
+    let version: String = query_scalar("SELECT VERSION()")
+        .fetch_one(&mut connection)
+        .await
+        .unwrap();
+    version.contains("MariaDB")
+}
+
+/// Runs statements to their end: a destructor cannot wait, but a thread with a runtime can.
+fn blocking(statements: String) {
+    let running = std::thread::spawn(move || {
+        tokio::runtime::Builder::new_current_thread()
+            .enable_all()
+            .build()
+            .unwrap()
+            .block_on(server(&statements));
+    });
+    let ran = running.join();
+    assert!(ran.is_ok() || std::thread::panicking());
 }

@@ -1,0 +1,329 @@
+//! How fast leads are appended, beside raw batch inserts of the same rows into the same schema.
+//!
+//! Two connections each, batches of 500. The raw rows are inserted in the order of their ids, by
+//! statements whose text or values were made before the clock started. CPU is this process's and,
+//! where `SERVER_PID` names a process of this machine, the server's.
+//!
+//! `cargo run --release -p store-mysql --example append_rate [LEADS]`, with the server in
+//! `SKYNET_TEST_DATABASE_URL`.
+
+#![allow(
+    clippy::print_stdout,
+    clippy::unwrap_used,
+    clippy::cast_precision_loss,
+    reason = "a program for measuring, which prints rates and stops at the first error"
+)]
+
+use std::fmt::Write as _;
+use std::sync::Arc;
+use std::time::Instant;
+
+use eav::{Attribute, AttributeName, Attributes, Value};
+use kernel::{Secret, Timestamp, UserId, uuid_at};
+use lead::ports::{Arrival, Intake, LeadFinder, LeadStore};
+use lead::{
+    BatchId, BatchNote, Email, Filter, LeadDetails, LeadId, NewLead, PersonName, Phone, Progress,
+    RowKey, Status,
+};
+use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
+use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, Row as _, query};
+use store_mysql::{MysqlStore, Options};
+use testkit::servers::{database_url, run_name};
+
+const BATCH: usize = 500;
+const CONNECTIONS: usize = 2;
+const ATTRIBUTES: [(&str, &str); 7] = [
+    ("company", "Example Widgets and Sons Ltd"),
+    ("job title", "Head of Purchasing"),
+    ("city", "Springfield"),
+    ("employees", "1250"),
+    ("first contact", "2026-03-17"),
+    ("newsletter", "true"),
+    ("source", "https://www.example.com/landing/autumn"),
+];
+/// How many columns `leads` has.
+const COLUMNS: usize = 15;
+const INSERT: &str = "INSERT INTO leads (id, first_name, last_name, email, phone, date_of_birth, \
+    status, created_at, updated_at, submitted_by, attempts, ingest_id, match_key, search_text, \
+    attributes) VALUES ";
+
+#[tokio::main(flavor = "multi_thread", worker_threads = 2)]
+async fn main() {
+    let leads: usize = std::env::args()
+        .nth(1)
+        .and_then(|it| it.parse().ok())
+        .unwrap_or(100_000);
+    for round in 1..=3 {
+        let (appended, raw) = (run_name(), run_name());
+        let store = fresh(&appended).await;
+        let stored = append_rate(&store, leads).await;
+        store.close().await.unwrap();
+        fresh(&raw).await.close().await.unwrap();
+        let rows = rows_of(&appended).await;
+        let text = raw_rate(&raw, &rows, true).await;
+        run(&mut connect(&raw).await, "TRUNCATE leads").await;
+        let prepared = raw_rate(&raw, &rows, false).await;
+        println!("round {round}: append       {stored}");
+        println!("         raw text     {text}");
+        println!("         raw prepared {prepared}");
+        let best = text.rate.max(prepared.rate);
+        println!("         ratio {:.2}", stored.rate / best);
+        let drop = format!("DROP DATABASE {appended}; DROP DATABASE {raw}");
+        run(&mut connect("").await, &drop).await;
+    }
+}
+
+async fn fresh(name: &str) -> Arc<MysqlStore> {
+    let create = format!("CREATE DATABASE {name}");
+    run(&mut connect("").await, &create).await;
+    let options = Options::new(Secret::new(url_of(name)));
+    Arc::new(store_mysql::open(&options).await.unwrap())
+}
+
+async fn append_rate(store: &Arc<MysqlStore>, leads: usize) -> Measured {
+    let mut intakes = intakes(leads);
+    store.append(&intakes.remove(0)).await.unwrap();
+    let count = intakes.iter().map(|it| it.leads.len()).sum();
+    let halves = halves(intakes);
+    let clock = Clock::start();
+    let appending = halves.map(|half| {
+        let store = Arc::clone(store);
+        tokio::spawn(async move {
+            for intake in &half {
+                store.append(intake).await.unwrap();
+            }
+        })
+    });
+    for half in appending {
+        half.await.unwrap();
+    }
+    let measured = clock.stop(count);
+    let total = store.total(&Filter::default()).await.unwrap();
+    assert_eq!(total.count, leads as u64);
+    measured
+}
+
+/// A row as a literal, and as values to bind.
+struct RawRow {
+    text: String,
+    values: Vec<Option<Vec<u8>>>,
+}
+
+/// The rows of a store.
+async fn rows_of(name: &str) -> Vec<RawRow> {
+    let select = "SELECT id, first_name, last_name, email, phone, CAST(date_of_birth AS CHAR), \
+         status, CAST(created_at AS CHAR), CAST(updated_at AS CHAR), submitted_by, \
+         CAST(attempts AS CHAR), CAST(ingest_id AS CHAR), match_key, search_text, attributes \
+         FROM leads ORDER BY id";
+    let rows = query(select).fetch_all(&mut connect(name).await).await;
+    rows.unwrap().iter().map(raw_row).collect()
+}
+
+fn raw_row(row: &MySqlRow) -> RawRow {
+    let values: Vec<Option<Vec<u8>>> = (0..COLUMNS)
+        .map(|at| row.try_get_unchecked(at).unwrap())
+        .collect();
+    let mut text = String::from("(");
+    for (at, value) in values.iter().enumerate() {
+        text.push_str(if at > 0 { "," } else { "" });
+        match value.as_deref().map(|it| (it, str::from_utf8(it))) {
+            None => text.push_str("NULL"),
+            Some((_, Ok(plain))) => {
+                let escaped = plain.replace('\\', "\\\\").replace('\'', "\\'");
+                write!(text, "'{escaped}'").unwrap();
+            }
+            Some((bytes, Err(_))) => {
+                text.push_str("X'");
+                for byte in bytes {
+                    write!(text, "{byte:02x}").unwrap();
+                }
+                text.push('\'');
+            }
+        }
+    }
+    text.push(')');
+    RawRow { text, values }
+}
+
+async fn raw_rate(name: &str, rows: &[RawRow], as_text: bool) -> Measured {
+    let marks = format!("({})", vec!["?"; COLUMNS].join(","));
+    let prepared = format!("{INSERT}{}", vec![marks; BATCH].join(","));
+    let batches: Vec<(String, Vec<Option<Vec<u8>>>)> = rows
+        .chunks_exact(BATCH)
+        .map(|chunk| {
+            let texts: Vec<&str> = chunk.iter().map(|it| it.text.as_str()).collect();
+            let values = chunk.iter().flat_map(|it| it.values.clone()).collect();
+            (format!("{INSERT}{}", texts.join(",")), values)
+        })
+        .collect();
+    let count = batches.len() * BATCH;
+    let mut inserting = Vec::new();
+    let mut connections = Vec::new();
+    for _ in 0..CONNECTIONS {
+        connections.push(connect(name).await);
+    }
+    let clock = Clock::start();
+    for (half, mut connection) in halves(batches).into_iter().zip(connections) {
+        let prepared = prepared.clone();
+        inserting.push(tokio::spawn(async move {
+            for (text, values) in half {
+                run(&mut connection, "BEGIN").await;
+                if as_text {
+                    run(&mut connection, &text).await;
+                } else {
+                    let mut insert = query(AssertSqlSafe(prepared.as_str()));
+                    for value in values {
+                        insert = insert.bind(value);
+                    }
+                    insert.execute(&mut connection).await.unwrap();
+                }
+                run(&mut connection, "COMMIT").await;
+            }
+        }));
+    }
+    for half in inserting {
+        half.await.unwrap();
+    }
+    clock.stop(count)
+}
+
+fn halves<T>(all: Vec<T>) -> [Vec<T>; CONNECTIONS] {
+    let mut halves = [(); CONNECTIONS].map(|()| Vec::new());
+    for (at, it) in all.into_iter().enumerate() {
+        halves[at % CONNECTIONS].push(it);
+    }
+    halves
+}
+
+fn url_of(name: &str) -> String {
+    format!("{}/{name}", database_url().trim_end_matches('/'))
+}
+
+async fn connect(name: &str) -> MySqlConnection {
+    let options: MySqlConnectOptions = url_of(name).parse().unwrap();
+    options.disable_statement_logging().connect().await.unwrap()
+}
+
+async fn run(connection: &mut MySqlConnection, statements: &str) {
+    let statements = AssertSqlSafe(statements.to_owned());
+    connection.execute(statements).await.unwrap();
+}
+
+/// A rate, and the CPU behind it.
+struct Measured {
+    rate: f64,
+    own: f64,
+    server: Option<f64>,
+}
+
+impl std::fmt::Display for Measured {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(
+            f,
+            "{:.0} leads/s, CPU µs a lead: own {:.1}",
+            self.rate, self.own
+        )?;
+        match self.server {
+            Some(server) => write!(f, ", server {server:.1}"),
+            None => Ok(()),
+        }
+    }
+}
+
+struct Clock {
+    began: Instant,
+    own: f64,
+    server: Option<f64>,
+}
+
+impl Clock {
+    fn start() -> Self {
+        Self {
+            own: cpu_us("self").unwrap_or_default(),
+            server: server_us(),
+            began: Instant::now(),
+        }
+    }
+
+    fn stop(self, leads: usize) -> Measured {
+        let seconds = self.began.elapsed().as_secs_f64();
+        let leads = leads as f64;
+        Measured {
+            rate: leads / seconds,
+            own: (cpu_us("self").unwrap_or_default() - self.own) / leads,
+            server: server_us()
+                .zip(self.server)
+                .map(|(now, then)| (now - then) / leads),
+        }
+    }
+}
+
+fn server_us() -> Option<f64> {
+    cpu_us(&std::env::var("SERVER_PID").ok()?)
+}
+
+/// User and system time of a process, in steps of 10 ms.
+fn cpu_us(process: &str) -> Option<f64> {
+    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
+    let after_name = stat.rsplit_once(')')?.1;
+    let fields: Vec<&str> = after_name.split_whitespace().collect();
+    let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
+    Some(ticks * 10_000.0)
+}
+
+fn intakes(leads: usize) -> Vec<Intake> {
+    let at = Timestamp::from_unix_ms(1_795_000_000_000);
+    let owner = UserId(uuid_at(at, 1));
+    let batch = BatchId(uuid_at(at, 2));
+    let all: Vec<usize> = (0..leads).collect();
+    all.chunks(BATCH)
+        .map(|chunk| Intake {
+            at,
+            leads: chunk.iter().map(|it| arrival(*it, owner, batch)).collect(),
+            notes: vec![BatchNote {
+                batch,
+                owner,
+                accepted_at: at,
+                progress: Progress {
+                    received: chunk.last().map_or(0, |it| *it as u64 + 1),
+                    rejected: 0,
+                    complete: chunk.last() == all.last(),
+                },
+                rejected: Vec::new(),
+            }],
+        })
+        .collect()
+}
+
+fn arrival(index: usize, owner: UserId, batch: BatchId) -> Arrival {
+    // Scattered, as the addresses of real leads are.
+    let mixed = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
+    let at = Timestamp::from_unix_ms(1_795_000_000_000 + index as u64 / 20);
+    let attributes = ATTRIBUTES
+        .iter()
+        .map(|(name, value)| Attribute {
+            name: AttributeName::parse(name).unwrap(),
+            value: Value::from_cell(value).unwrap(),
+        })
+        .collect();
+    Arrival {
+        lead: NewLead {
+            id: LeadId(uuid_at(at, (index as u128) << 40 | u128::from(mixed >> 32))),
+            submitted_by: owner,
+            details: LeadDetails {
+                first_name: PersonName::parse("Margarethe").unwrap(),
+                last_name: PersonName::parse(&format!("Winterbottom {}", mixed % 997)).unwrap(),
+                email: Email::parse(&format!("m.{mixed:016x}@example.com")).unwrap(),
+                phone: Some(Phone::parse("+1 555 010 9999").unwrap()),
+                date_of_birth: None,
+                status: Status::Active,
+                attributes: Attributes::new(attributes).unwrap(),
+            },
+        },
+        row: Some(RowKey {
+            batch,
+            index: index as u64,
+        }),
+        attempts: 1,
+    }
+}
