@@ -4,6 +4,9 @@ use std::collections::HashSet;
 
 use crate::{AttributeName, Value};
 
+/// Of so many names each is compared with each; hashing is faster from there on.
+const COMPARED_MAX: usize = 16;
+
 /// One named value.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Attribute {
@@ -30,8 +33,7 @@ impl Attributes {
         if list.len() > Self::MAX_LEN {
             return Err(AttributesError::TooMany);
         }
-        let mut names = HashSet::with_capacity(list.len());
-        if list.iter().all(|it| names.insert(it.name.as_str())) {
+        if names_differ(&list) {
             Ok(Self(list))
         } else {
             Err(AttributesError::NameTwice)
@@ -50,6 +52,16 @@ impl Attributes {
             .find(|it| it.name.as_str() == name)
             .map(|it| &it.value)
     }
+}
+
+fn names_differ(list: &[Attribute]) -> bool {
+    if list.len() <= COMPARED_MAX {
+        let met_before =
+            |(at, it): (usize, &Attribute)| list[..at].iter().any(|other| other.name == it.name);
+        return !list.iter().enumerate().any(met_before);
+    }
+    let mut names = HashSet::with_capacity(list.len());
+    list.iter().all(|it| names.insert(it.name.as_str()))
 }
 
 /// Why a list of attributes is refused.

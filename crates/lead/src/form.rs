@@ -11,6 +11,9 @@ use crate::{
     PersonNameError, Phone, PhoneError, Status,
 };
 
+/// A name is compared with so many before it; the others are hashed.
+const COMPARED_MAX: usize = 16;
+
 /// A value as it was sent.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Raw<'a> {
@@ -41,7 +44,8 @@ pub struct LeadForm {
     date_of_birth: Slot<BirthDate>,
     status: Slot<Status>,
     attributes: Vec<Attribute>,
-    attribute_names: HashSet<AttributeName>,
+    /// Names that were met and are not among the first [`COMPARED_MAX`] of `attributes`.
+    other_names: HashSet<AttributeName>,
     errors: Vec<FieldError>,
 }
 
@@ -64,7 +68,7 @@ impl LeadForm {
             date_of_birth: Slot::Unset,
             status: Slot::Unset,
             attributes: Vec::new(),
-            attribute_names: HashSet::new(),
+            other_names: HashSet::new(),
             errors: Vec::new(),
         }
     }
@@ -156,12 +160,15 @@ impl LeadForm {
             ));
             return;
         }
-        if !self.attribute_names.insert(name.clone()) {
+        if self.was_met(&name) {
             self.refuse(FieldError::at(name.as_str(), FieldCode::GivenTwice));
             return;
         }
         let value = match value {
-            Raw::Null => return,
+            Raw::Null => {
+                self.other_names.insert(name);
+                return;
+            }
             Raw::Bool(value) => Ok(Value::from_bool(value)),
             Raw::Number(text) => Value::from_number(text).map_err(code_of_value),
             Raw::Text(text) => Value::from_text(&text).map_err(code_of_value),
@@ -171,10 +178,26 @@ impl LeadForm {
         };
         match value {
             // One too many is enough for `finish` to say so.
-            Ok(_) if self.attributes.len() > Attributes::MAX_LEN => {}
-            Ok(value) => self.attributes.push(Attribute { name, value }),
-            Err(code) => self.refuse(FieldError::at(name.as_str(), code)),
+            Ok(_) if self.attributes.len() > Attributes::MAX_LEN => {
+                self.other_names.insert(name);
+            }
+            Ok(value) => {
+                if self.attributes.len() >= COMPARED_MAX {
+                    self.other_names.insert(name.clone());
+                }
+                self.attributes.push(Attribute { name, value });
+            }
+            Err(code) => {
+                self.refuse(FieldError::at(name.as_str(), code));
+                self.other_names.insert(name);
+            }
         }
+    }
+
+    fn was_met(&self, name: &AttributeName) -> bool {
+        let mut first = self.attributes.iter().take(COMPARED_MAX);
+        first.any(|it| it.name == *name)
+            || !self.other_names.is_empty() && self.other_names.contains(name)
     }
 }
 

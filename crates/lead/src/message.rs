@@ -1,5 +1,7 @@
 //! What travels through the queue.
 
+use std::sync::Arc;
+
 use kernel::{Batch, ThreadKey, Timestamp, UserId};
 
 use crate::{BatchNote, NewLead};
@@ -58,8 +60,8 @@ pub struct Part {
 pub struct QueuedLead {
     /// Its row in the bulk submission; 0 outside of one.
     pub index: u64,
-    /// The lead; `submitted_by` is the part's owner.
-    pub lead: NewLead,
+    /// The lead; `submitted_by` is the part's owner. Shared, since it goes on as it is.
+    pub lead: Arc<NewLead>,
 }
 
 /// Which way a message goes.

@@ -226,7 +226,7 @@ impl Intake {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Arrival {
     /// The lead.
-    pub lead: NewLead,
+    pub lead: Arc<NewLead>,
     /// Its row in a bulk submission; none for a lead sent alone.
     pub row: Option<RowKey>,
     /// Attempts spent, this one included.

@@ -130,7 +130,7 @@ impl StoreLeads {
                 notes.extend(part.note.clone());
                 for queued in &part.leads {
                     all.push(Arrival {
-                        lead: queued.lead.clone(),
+                        lead: Arc::clone(&queued.lead),
                         row: part.note.as_ref().map(|note| RowKey {
                             batch: note.batch,
                             index: queued.index,

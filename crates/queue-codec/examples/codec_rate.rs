@@ -6,6 +6,7 @@
 )]
 
 use std::hint::black_box;
+use std::sync::Arc;
 use std::time::Instant;
 
 use kernel::{Day, ThreadKey, Timestamp, UserId};
@@ -70,10 +71,10 @@ fn lead(index: u32) -> QueuedLead {
     }
     QueuedLead {
         index: index.into(),
-        lead: NewLead {
+        lead: Arc::new(NewLead {
             id: LeadId(Uuid::from_u128(index.into())),
             submitted_by: UserId(Uuid::from_u128(1)),
             details: form.finish().unwrap(),
-        },
+        }),
     }
 }

@@ -1,5 +1,7 @@
 //! Reading.
 
+use std::sync::Arc;
+
 use eav::{Attribute, AttributeName, Attributes, Value};
 use kernel::{Day, ThreadKey, Timestamp, UserId};
 use lead::{
@@ -196,7 +198,7 @@ impl<'a> Reader<'a> {
         let attributes = Attributes::new(attributes).map_err(|_| DecodeError::Value)?;
         Ok(QueuedLead {
             index,
-            lead: NewLead {
+            lead: Arc::new(NewLead {
                 id,
                 submitted_by: owner,
                 details: LeadDetails {
@@ -208,7 +210,7 @@ impl<'a> Reader<'a> {
                     status,
                     attributes,
                 },
-            },
+            }),
         })
     }
 

@@ -3,22 +3,30 @@
 //! `messages` holds what is in the queue and is only ever inserted into and deleted from. `handed`
 //! has a row for each message that was handed out: how often, and whether it is in hand now.
 
-use std::path::Path;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use futures_util::TryStreamExt as _;
 use lead::Lane;
-use sea_orm::sqlx::sqlite::{
-    SqliteAutoVacuum, SqliteConnectOptions, SqliteConnection, SqliteJournalMode, SqliteSynchronous,
-};
-use sea_orm::sqlx::{self, AssertSqlSafe, ConnectOptions as _, Executor as _};
+use rusqlite::{Connection, TransactionBehavior, ffi, params};
 
 /// The version of the tables, kept in the file.
 pub(crate) const SCHEMA_VERSION: i64 = 1;
 
 /// How long a statement waits for another process that writes.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
+/// More than there are statements, so that each is prepared once.
+const STATEMENTS_KEPT: usize = 32;
+
+/// `wal_autocheckpoint`: what is settled soon after it came is written over in the log, and moved
+/// into the file once for many times.
+const SETTINGS: &str = "
+PRAGMA auto_vacuum = INCREMENTAL;
+PRAGMA journal_mode = WAL;
+PRAGMA synchronous = FULL;
+PRAGMA foreign_keys = ON;
+PRAGMA wal_autocheckpoint = 4000;
+PRAGMA journal_size_limit = 67108864;
+";
 
 const SCHEMA: &str = "
 CREATE TABLE messages (
@@ -44,19 +52,18 @@ WHERE lane = ?1 AND available_at_ms <= ?2
 ORDER BY available_at_ms, id";
 
 const HAND_OUT: &str = "
-INSERT INTO handed (id, deliveries, held) SELECT value, 1, 1 FROM json_each(?1) WHERE true
-ON CONFLICT (id) DO UPDATE SET deliveries = deliveries + 1, held = 1";
+INSERT INTO handed (id, deliveries, held) VALUES (?1, 1, 1)
+ON CONFLICT (id) DO UPDATE SET deliveries = deliveries + 1, held = 1
+RETURNING deliveries - 1";
 
-const BODIES: &str = "
-SELECT messages.id, deliveries - 1, body FROM messages JOIN handed USING (id)
-WHERE messages.id IN (SELECT value FROM json_each(?1))
-ORDER BY available_at_ms, messages.id";
+const BODY: &str = "SELECT body FROM messages WHERE id = ?1";
 
-const PUT_BACK: &str = "
-UPDATE handed SET held = 0, deliveries = deliveries - 1
-WHERE id IN (SELECT value FROM json_each(?1))";
+const PUT_BACK: &str = "UPDATE handed SET held = 0, deliveries = deliveries - 1 WHERE id = ?1";
 
-const DELETE: &str = "DELETE FROM messages WHERE id IN (SELECT value FROM json_each(?1))";
+const DELETE: &str = "DELETE FROM messages WHERE id = ?1";
+
+const INSERT: &str = "
+INSERT INTO messages (lane, available_at_ms, leads, body) VALUES (?1, ?2, ?3, ?4)";
 
 const NEXT_DUE: &str = "
 SELECT MIN(available_at_ms) FROM messages WHERE lane = 0 AND available_at_ms > ?1";
@@ -72,6 +79,39 @@ UPDATE handed SET held = 0 WHERE held = 1 AND id NOT IN (SELECT value FROM json_
 
 const BRING_FORWARD: &str = "
 UPDATE messages SET available_at_ms = ?1 WHERE lane IN (0, 1) AND available_at_ms > ?2";
+
+/// Why the file failed: what `SQLite` says, and no text of a statement or a message.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FileError {
+    #[error("SQLite failed")]
+    Sqlite(#[source] ffi::Error),
+    #[error("queue file holds what is not understood")]
+    Unreadable,
+}
+
+impl FileError {
+    /// `SQLITE_IOERR_FSYNC` and `SQLITE_IOERR_DIR_FSYNC`: the kernel may have dropped what it could
+    /// not write, so a second sync that succeeds proves nothing.
+    pub(crate) fn is_sync_failure(&self) -> bool {
+        let Self::Sqlite(error) = self else {
+            return false;
+        };
+        matches!(
+            error.extended_code,
+            ffi::SQLITE_IOERR_FSYNC | ffi::SQLITE_IOERR_DIR_FSYNC
+        )
+    }
+}
+
+impl From<rusqlite::Error> for FileError {
+    fn from(error: rusqlite::Error) -> Self {
+        match error {
+            rusqlite::Error::SqliteFailure(error, _)
+            | rusqlite::Error::SqlInputError { error, .. } => Self::Sqlite(error),
+            _ => Self::Unreadable,
+        }
+    }
+}
 
 /// A message to put in.
 pub(crate) struct Row {
@@ -107,105 +147,72 @@ pub(crate) fn lane_number(lane: Lane) -> i64 {
 /// Connections to one file; each syncs what it commits.
 #[derive(Clone)]
 pub(crate) struct QueueFile {
-    options: SqliteConnectOptions,
-    /// Statements that insert 1, 2, 4 … rows.
-    inserts: Arc<[String]>,
+    path: PathBuf,
 }
 
 impl QueueFile {
-    /// The most rows of one statement, as a power of two.
-    const INSERT_POWERS: usize = 8;
-
     pub(crate) fn new(path: &Path) -> Self {
-        let options = SqliteConnectOptions::new()
-            .filename(path)
-            .create_if_missing(true)
-            .auto_vacuum(SqliteAutoVacuum::Incremental)
-            .journal_mode(SqliteJournalMode::Wal)
-            .synchronous(SqliteSynchronous::Full)
-            .foreign_keys(true)
-            .busy_timeout(BUSY_TIMEOUT)
-            .pragma("journal_size_limit", "67108864")
-            .disable_statement_logging();
-        let inserts = (0..=Self::INSERT_POWERS).map(|power| {
-            let rows = vec!["(?, ?, ?, ?)"; 1 << power].join(", ");
-            format!("INSERT INTO messages (lane, available_at_ms, leads, body) VALUES {rows}")
-        });
         Self {
-            options,
-            inserts: inserts.collect(),
+            path: path.to_owned(),
         }
     }
 
-    pub(crate) async fn connect(&self) -> Result<SqliteConnection, sqlx::Error> {
-        self.options.connect().await
-    }
-
-    /// Makes the tables where there are none, and says which version they have.
-    pub(crate) async fn prepare(
-        &self,
-        connection: &mut SqliteConnection,
-    ) -> Result<i64, sqlx::Error> {
-        begin(connection).await?;
-        let version: i64 = sqlx::query_scalar("PRAGMA user_version")
-            .fetch_one(&mut *connection)
-            .await?;
-        if version == 0 {
-            connection.execute(sqlx::raw_sql(SCHEMA)).await?;
-        }
-        commit(connection).await?;
-        Ok(if version == 0 {
-            SCHEMA_VERSION
-        } else {
-            version
-        })
-    }
-
-    pub(crate) async fn insert(
-        &self,
-        connection: &mut SqliteConnection,
-        rows: Vec<Row>,
-    ) -> Result<(), sqlx::Error> {
-        let mut rows = rows.into_iter();
-        while rows.len() > 0 {
-            let power = (rows.len().ilog2() as usize).min(Self::INSERT_POWERS);
-            let mut statement = sqlx::query(AssertSqlSafe(self.inserts[power].clone()));
-            for row in rows.by_ref().take(1 << power) {
-                statement = statement
-                    .bind(lane_number(row.lane))
-                    .bind(row.available_at_ms)
-                    .bind(i64::try_from(row.leads).unwrap_or(i64::MAX))
-                    .bind(row.body);
-            }
-            statement.execute(&mut *connection).await?;
-        }
-        Ok(())
+    pub(crate) fn connect(&self) -> Result<Connection, FileError> {
+        let connection = Connection::open(&self.path)?;
+        connection.busy_timeout(BUSY_TIMEOUT)?;
+        connection.set_prepared_statement_cache_capacity(STATEMENTS_KEPT);
+        connection.execute_batch(SETTINGS)?;
+        Ok(connection)
     }
 }
 
-pub(crate) async fn begin(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    connection.execute("BEGIN IMMEDIATE").await.map(drop)
+/// Makes the tables where there are none, and says which version they have.
+pub(crate) fn prepare(connection: &mut Connection) -> Result<i64, FileError> {
+    in_transaction(connection, |connection| {
+        let version = number(connection, "PRAGMA user_version")?;
+        if version != 0 {
+            return Ok(version);
+        }
+        connection.execute_batch(SCHEMA)?;
+        Ok(SCHEMA_VERSION)
+    })
 }
 
-pub(crate) async fn commit(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    connection.execute("COMMIT").await.map(drop)
+/// Does `work` in one transaction that writes.
+pub(crate) fn in_transaction<T>(
+    connection: &mut Connection,
+    work: impl FnOnce(&Connection) -> Result<T, FileError>,
+) -> Result<T, FileError> {
+    let transaction = connection.transaction_with_behavior(TransactionBehavior::Immediate)?;
+    let done = work(&transaction)?;
+    transaction.commit()?;
+    Ok(done)
+}
+
+pub(crate) fn insert(connection: &Connection, rows: &[Row]) -> Result<(), FileError> {
+    let mut statement = connection.prepare_cached(INSERT)?;
+    for row in rows {
+        let leads = i64::try_from(row.leads).unwrap_or(i64::MAX);
+        let lane = lane_number(row.lane);
+        statement.execute(params![lane, row.available_at_ms, leads, row.body])?;
+    }
+    Ok(())
 }
 
 /// The oldest messages that may be handed out: leads up to `max_leads`, or one message. A message
 /// without leads counts as one.
-pub(crate) async fn pick(
-    connection: &mut SqliteConnection,
+pub(crate) fn pick(
+    connection: &Connection,
     lane: Lane,
     now_ms: i64,
     max_leads: usize,
     at_least_one: bool,
-) -> Result<Picked, sqlx::Error> {
+) -> Result<Picked, FileError> {
     let mut picked = Picked::default();
-    let mut rows = sqlx::query_as::<_, (i64, i64)>(PICK)
-        .bind(lane_number(lane))
-        .bind(now_ms)
-        .fetch(connection);
-    while let Some((id, leads)) = rows.try_next().await? {
+    let mut statement = connection.prepare_cached(PICK)?;
+    let mut rows = statement.query(params![lane_number(lane), now_ms])?;
+    while let Some(row) = rows.next()? {
+        let (id, leads): (i64, i64) = (row.get(0)?, row.get(1)?);
         let leads = usize::try_from(leads).unwrap_or(usize::MAX).max(1);
         let fits = leads <= max_leads.saturating_sub(picked.leads);
         let comes_anyway = at_least_one && picked.ids.is_empty();
@@ -224,74 +231,58 @@ pub(crate) async fn pick(
 }
 
 /// Notes that these messages are in hand once more, and reads them.
-pub(crate) async fn hand_out(
-    connection: &mut SqliteConnection,
-    ids: &[i64],
-) -> Result<Vec<Handed>, sqlx::Error> {
-    let ids = json_list(ids);
-    sqlx::query(HAND_OUT)
-        .bind(ids.as_str())
-        .execute(&mut *connection)
-        .await?;
-    let rows = sqlx::query_as::<_, (i64, i64, Vec<u8>)>(BODIES)
-        .bind(ids.as_str())
-        .fetch_all(connection)
-        .await?;
-    let handed = rows.into_iter().map(|(id, redeliveries, body)| Handed {
-        id,
-        redeliveries,
-        body,
-    });
-    Ok(handed.collect())
+pub(crate) fn hand_out(connection: &Connection, ids: &[i64]) -> Result<Vec<Handed>, FileError> {
+    let mut hand_out = connection.prepare_cached(HAND_OUT)?;
+    let mut body = connection.prepare_cached(BODY)?;
+    let mut handed = Vec::with_capacity(ids.len());
+    for &id in ids {
+        handed.push(Handed {
+            id,
+            redeliveries: hand_out.query_row([id], |row| row.get(0))?,
+            body: body.query_row([id], |row| row.get(0))?,
+        });
+    }
+    Ok(handed)
 }
 
 /// Messages are in nobody's hand again, and that they were does not count.
-pub(crate) async fn put_back(
-    connection: &mut SqliteConnection,
-    ids: &[i64],
-) -> Result<(), sqlx::Error> {
-    for_ids(connection, PUT_BACK, ids).await
+pub(crate) fn put_back(connection: &Connection, ids: &[i64]) -> Result<(), FileError> {
+    for_each(connection, PUT_BACK, ids)
 }
 
-pub(crate) async fn delete(
-    connection: &mut SqliteConnection,
-    ids: &[i64],
-) -> Result<(), sqlx::Error> {
-    for_ids(connection, DELETE, ids).await
+pub(crate) fn delete(connection: &Connection, ids: &[i64]) -> Result<(), FileError> {
+    for_each(connection, DELETE, ids)
+}
+
+fn for_each(connection: &Connection, sql: &str, ids: &[i64]) -> Result<(), FileError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    for id in ids {
+        statement.execute([id])?;
+    }
+    Ok(())
 }
 
 /// Only these messages are in hand. What else was is no longer; that it was counts.
-pub(crate) async fn forget_holders(
-    connection: &mut SqliteConnection,
-    still_held: &[i64],
-) -> Result<(), sqlx::Error> {
-    sqlx::query(FORGET_HOLDERS)
-        .bind(json_list(still_held))
-        .execute(connection)
-        .await
-        .map(drop)
+pub(crate) fn forget_holders(connection: &Connection, still_held: &[i64]) -> Result<(), FileError> {
+    let ids: Vec<String> = still_held.iter().map(i64::to_string).collect();
+    let list = format!("[{}]", ids.join(","));
+    connection.execute(FORGET_HOLDERS, [list])?;
+    Ok(())
 }
 
 /// When the next message that waits becomes available.
-pub(crate) async fn next_due_ms(
-    connection: &mut SqliteConnection,
-    now_ms: i64,
-) -> Result<Option<i64>, sqlx::Error> {
-    sqlx::query_scalar(NEXT_DUE)
-        .bind(now_ms)
-        .fetch_one(connection)
-        .await
+pub(crate) fn next_due_ms(connection: &Connection, now_ms: i64) -> Result<Option<i64>, FileError> {
+    let mut statement = connection.prepare_cached(NEXT_DUE)?;
+    Ok(statement.query_row([now_ms], |row| row.get(0))?)
 }
 
 /// Messages by lane, and those of them that are in hand.
-pub(crate) async fn depths(
-    connection: &mut SqliteConnection,
-) -> Result<[(u64, u64); 2], sqlx::Error> {
+pub(crate) fn depths(connection: &mut Connection) -> Result<[(u64, u64); 2], FileError> {
     let mut depths = [(0, 0); 2];
-    begin_reading(connection).await?;
-    let all: Vec<(i64, i64)> = sqlx::query_as(DEPTHS).fetch_all(&mut *connection).await?;
-    let held: Vec<(i64, i64)> = sqlx::query_as(HELD).fetch_all(&mut *connection).await?;
-    commit(connection).await?;
+    let reading = connection.transaction()?;
+    let all = counts(&reading, DEPTHS)?;
+    let held = counts(&reading, HELD)?;
+    reading.commit()?;
     for lane in [Lane::Work, Lane::Suspect].map(lane_number) {
         let of = |rows: &[(i64, i64)]| {
             let row = rows.iter().find(|(it, _)| *it == lane);
@@ -304,58 +295,38 @@ pub(crate) async fn depths(
     Ok(depths)
 }
 
+fn counts(connection: &Connection, sql: &str) -> Result<Vec<(i64, i64)>, FileError> {
+    let mut statement = connection.prepare_cached(sql)?;
+    let rows = statement.query_map([], |row| Ok((row.get(0)?, row.get(1)?)))?;
+    Ok(rows.collect::<Result<_, _>>()?)
+}
+
 /// Makes messages available that would wait longer than any delay, since the clock was set back.
-pub(crate) async fn bring_forward(
-    connection: &mut SqliteConnection,
+pub(crate) fn bring_forward(
+    connection: &Connection,
     now_ms: i64,
     longest_ms: i64,
-) -> Result<u64, sqlx::Error> {
-    sqlx::query(BRING_FORWARD)
-        .bind(now_ms)
-        .bind(now_ms.saturating_add(longest_ms))
-        .execute(connection)
-        .await
-        .map(|done| done.rows_affected())
+) -> Result<usize, FileError> {
+    let mut statement = connection.prepare_cached(BRING_FORWARD)?;
+    Ok(statement.execute([now_ms, now_ms.saturating_add(longest_ms)])?)
 }
 
 /// Gives pages back to the file system when many are free; says whether there were.
-pub(crate) async fn shrink(connection: &mut SqliteConnection) -> Result<bool, sqlx::Error> {
+pub(crate) fn shrink(connection: &Connection) -> Result<bool, FileError> {
     /// 16 MiB of pages of 4 KiB: below, they are kept for the next messages.
     const FREE_PAGES_KEPT: i64 = 4_096;
-    let free: i64 = sqlx::query_scalar("PRAGMA freelist_count")
-        .fetch_one(&mut *connection)
-        .await?;
-    if free <= FREE_PAGES_KEPT {
+    if number(connection, "PRAGMA freelist_count")? <= FREE_PAGES_KEPT {
         return Ok(false);
     }
-    sqlx::query("PRAGMA incremental_vacuum(4096)")
-        .fetch_all(connection)
-        .await?;
+    // Each step gives one page back.
+    let mut vacuum = connection.prepare_cached("PRAGMA incremental_vacuum(4096)")?;
+    let mut steps = vacuum.query([])?;
+    while steps.next()?.is_some() {}
     Ok(true)
 }
 
-async fn begin_reading(connection: &mut SqliteConnection) -> Result<(), sqlx::Error> {
-    connection.execute("BEGIN").await.map(drop)
-}
-
-async fn for_ids(
-    connection: &mut SqliteConnection,
-    statement: &'static str,
-    ids: &[i64],
-) -> Result<(), sqlx::Error> {
-    if ids.is_empty() {
-        return Ok(());
-    }
-    sqlx::query(statement)
-        .bind(json_list(ids))
-        .execute(connection)
-        .await
-        .map(drop)
-}
-
-fn json_list(ids: &[i64]) -> String {
-    let ids: Vec<String> = ids.iter().map(i64::to_string).collect();
-    format!("[{}]", ids.join(","))
+fn number(connection: &Connection, sql: &str) -> Result<i64, FileError> {
+    Ok(connection.query_row(sql, [], |row| row.get(0))?)
 }
 
 #[cfg(test)]
@@ -364,16 +335,16 @@ mod tests {
 
     use super::*;
 
-    #[tokio::test]
-    async fn every_connection_syncs_each_commit_to_a_log() {
+    #[test]
+    fn every_connection_syncs_each_commit_to_a_log() {
         let folder = tempfile::tempdir().unwrap();
         let file = QueueFile::new(&folder.path().join("queue.db"));
         for _ in 0..2 {
-            let mut connection = file.connect().await.unwrap();
+            let mut connection = file.connect().unwrap();
+            prepare(&mut connection).unwrap();
 
-            let mode: String = sqlx::query_scalar("PRAGMA journal_mode")
-                .fetch_one(&mut connection)
-                .await
+            let mode: String = connection
+                .query_row("PRAGMA journal_mode", [], |row| row.get(0))
                 .unwrap();
             assert_eq!(mode, "wal");
             for (pragma, expected) in [
@@ -381,12 +352,18 @@ mod tests {
                 ("PRAGMA foreign_keys", 1),
                 ("PRAGMA auto_vacuum", 2),
             ] {
-                let value: i64 = sqlx::query_scalar(pragma)
-                    .fetch_one(&mut connection)
-                    .await
-                    .unwrap();
-                assert_eq!(value, expected, "{pragma}");
+                assert_eq!(number(&connection, pragma).unwrap(), expected, "{pragma}");
             }
         }
+    }
+
+    #[test]
+    fn a_failed_sync_is_known_by_its_code() {
+        let failure =
+            |code| FileError::from(rusqlite::Error::SqliteFailure(ffi::Error::new(code), None));
+
+        assert!(failure(1034).is_sync_failure());
+        assert!(failure(1290).is_sync_failure());
+        assert!(!failure(ffi::SQLITE_IOERR_WRITE).is_sync_failure());
     }
 }

@@ -2,7 +2,8 @@
 
 use std::fs::{File, TryLockError};
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -12,11 +13,11 @@ use lead::ports::{
     Settled, Settlement, Undecodable,
 };
 use lead::{Lane, Message, RetryPolicy};
-use sea_orm::sqlx::sqlite::SqliteConnection;
-use tokio::sync::{Mutex, Semaphore, mpsc, oneshot, watch};
+use rusqlite::Connection;
+use tokio::sync::{Semaphore, mpsc, oneshot, watch};
 use tokio::time::{Instant, timeout, timeout_at};
 
-use crate::file::{self, QueueFile, Row, SCHEMA_VERSION};
+use crate::file::{self, FileError, QueueFile, Row, SCHEMA_VERSION};
 use crate::writer::{Ending, Hand, Reply, Request, Take, Taken, Writer, now_ms};
 
 /// Requests that wait for the writer.
@@ -56,7 +57,7 @@ pub struct SqliteQueue {
     dropped: mpsc::UnboundedSender<Vec<lead::ports::DeliveryTag>>,
     changed: watch::Receiver<()>,
     file: QueueFile,
-    reader: Mutex<Option<SqliteConnection>>,
+    reader: Arc<Mutex<Option<Connection>>>,
 }
 
 /// Why a queue file could not be opened.
@@ -77,6 +78,9 @@ pub enum OpenError {
     /// The file could not be opened, read or written.
     #[error("queue file failed")]
     File(#[source] Cause),
+    /// The thread that writes could not be started.
+    #[error("queue writer cannot be started")]
+    Thread(#[source] std::io::Error),
 }
 
 /// Opens the queue at `path`, making it where there is none; its folder must be there. Delays of
@@ -92,18 +96,14 @@ pub async fn open(path: &Path, policy: RetryPolicy, role: Role) -> Result<Sqlite
         Role::Publisher => None,
         Role::Consumer => Some(lock_beside(path).await?),
     };
-    let failed = |error| OpenError::File(Cause::new(error));
     let queue_file = QueueFile::new(path);
-    let mut connection = queue_file.connect().await.map_err(failed)?;
-    match queue_file.prepare(&mut connection).await.map_err(failed)? {
-        SCHEMA_VERSION => {}
-        found => return Err(OpenError::Version { found }),
-    }
-    if role == Role::Consumer {
-        file::forget_holders(&mut connection, &[])
+    let connection = {
+        let queue_file = queue_file.clone();
+        let opening = tokio::task::spawn_blocking(move || prepared(&queue_file, role));
+        opening
             .await
-            .map_err(failed)?;
-    }
+            .map_err(|error| OpenError::File(Cause::new(error)))??
+    };
 
     let (requests, waiting) = mpsc::channel(WAITING_MAX_REQUESTS);
     let (dropped, dropped_tags) = mpsc::unbounded_channel();
@@ -117,7 +117,14 @@ pub async fn open(path: &Path, policy: RetryPolicy, role: Role) -> Result<Sqlite
         changed_tx,
         dropped.clone(),
     );
-    tokio::spawn(writer.run(waiting, dropped_tags));
+    let own = tokio::runtime::Builder::new_current_thread()
+        .enable_time()
+        .build()
+        .map_err(OpenError::Thread)?;
+    thread::Builder::new()
+        .name("queue writer".to_owned())
+        .spawn(move || own.block_on(writer.run(waiting, dropped_tags)))
+        .map_err(OpenError::Thread)?;
     Ok(SqliteQueue {
         role,
         policy,
@@ -126,8 +133,21 @@ pub async fn open(path: &Path, policy: RetryPolicy, role: Role) -> Result<Sqlite
         dropped,
         changed,
         file: queue_file,
-        reader: Mutex::new(None),
+        reader: Arc::default(),
     })
+}
+
+fn prepared(queue_file: &QueueFile, role: Role) -> Result<Connection, OpenError> {
+    let failed = |error| OpenError::File(Cause::new(error));
+    let mut connection = queue_file.connect().map_err(failed)?;
+    match file::prepare(&mut connection).map_err(failed)? {
+        SCHEMA_VERSION => {}
+        found => return Err(OpenError::Version { found }),
+    }
+    if role == Role::Consumer {
+        file::forget_holders(&connection, &[]).map_err(failed)?;
+    }
+    Ok(connection)
 }
 
 async fn lock_beside(path: &Path) -> Result<File, OpenError> {
@@ -327,13 +347,9 @@ fn delivery(taken: Taken) -> Delivery {
 #[async_trait]
 impl QueueMonitor for SqliteQueue {
     async fn depths(&self) -> Result<Vec<QueueDepth>, QueueError> {
-        let mut reader = self.reader.lock().await;
-        let mut connection = match reader.take() {
-            Some(connection) => connection,
-            None => self.file.connect().await.map_err(unavailable)?,
-        };
-        let depths = file::depths(&mut connection).await.map_err(unavailable)?;
-        *reader = Some(connection);
+        let (queue_file, reader) = (self.file.clone(), Arc::clone(&self.reader));
+        let looking = tokio::task::spawn_blocking(move || look(&queue_file, &reader));
+        let depths = looking.await.map_err(unavailable)?.map_err(unavailable)?;
         let consumes = self.role == Role::Consumer;
         let named = ["leads.work", "leads.suspect"].into_iter().zip(depths);
         let depth = |(name, (all, held)): (&str, (u64, u64))| QueueDepth {
@@ -344,6 +360,21 @@ impl QueueMonitor for SqliteQueue {
         };
         Ok(named.map(depth).collect())
     }
+}
+
+/// A connection that failed is not used again.
+fn look(
+    queue_file: &QueueFile,
+    reader: &Mutex<Option<Connection>>,
+) -> Result<[(u64, u64); 2], FileError> {
+    let mut reader = reader.lock().unwrap_or_else(PoisonError::into_inner);
+    let mut connection = match reader.take() {
+        Some(connection) => connection,
+        None => queue_file.connect()?,
+    };
+    let depths = file::depths(&mut connection)?;
+    *reader = Some(connection);
+    Ok(depths)
 }
 
 /// A transaction that changes nothing, behind whatever waits for the writer.

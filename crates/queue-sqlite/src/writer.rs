@@ -1,4 +1,4 @@
-//! The one task that writes: it gathers what callers ask for while a transaction is being synced,
+//! The one thread that writes: it gathers what callers ask for while a transaction is being synced,
 //! and does it in the next one.
 
 use std::collections::{HashMap, HashSet};
@@ -8,13 +8,11 @@ use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use lead::Lane;
 use lead::ports::DeliveryTag;
-use sea_orm::sqlx;
-use sea_orm::sqlx::error::DatabaseError;
-use sea_orm::sqlx::sqlite::SqliteConnection;
+use rusqlite::Connection;
 use tokio::sync::{OwnedSemaphorePermit, mpsc, oneshot, watch};
 use tokio::time::MissedTickBehavior;
 
-use crate::file::{self, QueueFile, Row};
+use crate::file::{self, FileError, QueueFile, Row};
 
 /// What one transaction takes in, at most and one request over it.
 const GROUP_MAX_REQUESTS: usize = 1_024;
@@ -115,7 +113,7 @@ impl Drop for Hand {
 #[derive(Clone, Debug, thiserror::Error)]
 pub(crate) enum WriteError {
     #[error("queue file failed")]
-    Failed(#[source] Arc<sqlx::Error>),
+    Failed(#[source] Arc<FileError>),
     /// What is on the disk is unknown until the file is opened anew.
     #[error("queue file failed to sync and must be opened again")]
     SyncFailed,
@@ -123,7 +121,7 @@ pub(crate) enum WriteError {
 
 pub(crate) struct Writer {
     pub(crate) file: QueueFile,
-    pub(crate) connection: Option<SqliteConnection>,
+    pub(crate) connection: Option<Connection>,
     /// A consumer's; held for as long as this lives.
     pub(crate) lock: Option<File>,
     /// The longest that any message waits.
@@ -188,7 +186,7 @@ struct Done {
 impl Writer {
     pub(crate) fn new(
         file: QueueFile,
-        connection: SqliteConnection,
+        connection: Connection,
         lock: Option<File>,
         longest_delay: Duration,
         changed: watch::Sender<()>,
@@ -226,7 +224,7 @@ impl Writer {
                 },
                 Some(tags) = dropped.recv() => group.put_back(tags),
                 _ = housekeeping.tick() => {
-                    self.keep_house().await;
+                    self.keep_house();
                     continue;
                 }
             }
@@ -238,15 +236,15 @@ impl Writer {
             {
                 group.add(request);
             }
-            self.work(group).await;
+            self.work(group);
         }
     }
 
-    async fn work(&mut self, mut group: Group) {
+    fn work(&mut self, mut group: Group) {
         // Nobody waits for these any more.
         group.takes.retain(|(_, reply)| !reply.is_closed());
         let asks: Vec<Take> = group.takes.iter().map(|(ask, _)| *ask).collect();
-        match self.transact(group.rows, group.endings, &asks).await {
+        match self.transact(group.rows, group.endings, &asks) {
             Ok(done) => {
                 for tag in done.ended {
                     self.held.remove(&tag);
@@ -275,7 +273,7 @@ impl Writer {
     }
 
     /// One transaction. A connection that failed in any way is closed, which rolls back.
-    async fn transact(
+    fn transact(
         &mut self,
         rows: Vec<Row>,
         endings: Vec<(DeliveryTag, Ending)>,
@@ -285,47 +283,50 @@ impl Writer {
             return Err(WriteError::SyncFailed);
         }
         let last_tag = self.last_tag;
-        let result = async {
-            let mut connection = match self.connection.take() {
-                Some(connection) => connection,
-                None => self.reconnect().await?,
-            };
-            file::begin(&mut connection).await?;
-            let mut done = self.put_in(&mut connection, rows, endings).await?;
-            for ask in asks {
-                let hand = self.take(&mut connection, *ask).await?;
-                done.hands.push(hand);
-            }
-            file::commit(&mut connection).await?;
-            self.connection = Some(connection);
-            Ok(done)
-        }
-        .await;
-        result.map_err(|error: sqlx::Error| {
+        self.try_to_transact(rows, endings, asks).map_err(|error| {
             self.held.retain(|tag, _| tag.0 <= last_tag);
-            if is_sync_failure(&error) {
-                self.sync_failed = true;
-            }
+            self.sync_failed |= error.is_sync_failure();
             WriteError::Failed(Arc::new(error))
         })
     }
 
+    fn try_to_transact(
+        &mut self,
+        rows: Vec<Row>,
+        endings: Vec<(DeliveryTag, Ending)>,
+        asks: &[Take],
+    ) -> Result<Done, FileError> {
+        let mut connection = match self.connection.take() {
+            Some(connection) => connection,
+            None => self.reconnect()?,
+        };
+        let done = file::in_transaction(&mut connection, |connection| {
+            let mut done = self.put_in(connection, rows, endings)?;
+            for ask in asks {
+                done.hands.push(self.take(connection, *ask)?);
+            }
+            Ok(done)
+        })?;
+        self.connection = Some(connection);
+        Ok(done)
+    }
+
     /// A new connection. The answer to the last commit may be lost, and with it who holds what.
-    async fn reconnect(&self) -> Result<SqliteConnection, sqlx::Error> {
-        let mut connection = self.file.connect().await?;
+    fn reconnect(&self) -> Result<Connection, FileError> {
+        let connection = self.file.connect()?;
         if self.lock.is_some() {
             let held: Vec<i64> = self.held.values().map(|(id, _)| *id).collect();
-            file::forget_holders(&mut connection, &held).await?;
+            file::forget_holders(&connection, &held)?;
         }
         Ok(connection)
     }
 
-    async fn put_in(
-        &mut self,
-        connection: &mut SqliteConnection,
+    fn put_in(
+        &self,
+        connection: &Connection,
         mut rows: Vec<Row>,
         endings: Vec<(DeliveryTag, Ending)>,
-    ) -> Result<Done, sqlx::Error> {
+    ) -> Result<Done, FileError> {
         let mut ended = HashSet::with_capacity(endings.len());
         let (mut gone, mut back) = (Vec::new(), Vec::new());
         for (tag, ending) in endings {
@@ -345,9 +346,9 @@ impl Writer {
             }
         }
         let news = !rows.is_empty() || !back.is_empty();
-        file::delete(connection, &gone).await?;
-        file::put_back(connection, &back).await?;
-        self.file.insert(connection, rows).await?;
+        file::delete(connection, &gone)?;
+        file::put_back(connection, &back)?;
+        file::insert(connection, &rows)?;
         Ok(Done {
             ended: ended.into_iter().collect(),
             news,
@@ -356,11 +357,7 @@ impl Writer {
     }
 
     /// Suspects and other work take turns where both wait.
-    async fn take(
-        &mut self,
-        connection: &mut SqliteConnection,
-        ask: Take,
-    ) -> Result<Hand, sqlx::Error> {
+    fn take(&mut self, connection: &Connection, ask: Take) -> Result<Hand, FileError> {
         let mut hand = Hand::empty(self.dropped.clone());
         let now_ms = now_ms();
         let mut lanes = [Lane::Work, Lane::Suspect];
@@ -372,12 +369,12 @@ impl Writer {
             if !is_free {
                 continue;
             }
-            let picked = file::pick(connection, lane, now_ms, ask.max_leads, ask.is_first).await?;
+            let picked = file::pick(connection, lane, now_ms, ask.max_leads, ask.is_first)?;
             if !picked.ids.is_empty() {
                 self.suspect_next = lane == Lane::Work;
                 hand.leads = picked.leads;
                 hand.is_full = picked.is_full;
-                for handed in file::hand_out(connection, &picked.ids).await? {
+                for handed in file::hand_out(connection, &picked.ids)? {
                     self.last_tag += 1;
                     let tag = DeliveryTag(self.last_tag);
                     self.held.insert(tag, (handed.id, lane));
@@ -392,7 +389,7 @@ impl Writer {
             }
             hand.is_full |= picked.is_full;
         }
-        let next_due_ms = file::next_due_ms(connection, now_ms).await?;
+        let next_due_ms = file::next_due_ms(connection, now_ms)?;
         hand.next_due_in = next_due_ms
             .map(|due_ms| Duration::from_millis(u64::try_from(due_ms - now_ms).unwrap_or(0)));
         Ok(hand)
@@ -403,18 +400,14 @@ impl Writer {
         self.held.values().any(|(_, lane)| *lane == Lane::Suspect)
     }
 
-    async fn keep_house(&mut self) {
-        let (Some(_), Some(connection)) = (&self.lock, &mut self.connection) else {
+    fn keep_house(&mut self) {
+        let (Some(_), Some(connection)) = (&self.lock, &self.connection) else {
             return;
         };
         let longest_ms = i64::try_from(self.longest_delay.as_millis()).unwrap_or(i64::MAX);
-        let kept = async {
-            let moved = file::bring_forward(connection, now_ms(), longest_ms).await?;
-            file::shrink(connection).await?;
-            Ok(moved)
-        }
-        .await;
-        match kept {
+        let moved = file::bring_forward(connection, now_ms(), longest_ms)
+            .and_then(|moved| file::shrink(connection).map(|_| moved));
+        match moved {
             Ok(0) => {}
             Ok(moved) => {
                 tracing::info!(
@@ -424,9 +417,8 @@ impl Writer {
                 self.changed.send_replace(());
             }
             Err(error) => {
-                let error: sqlx::Error = error;
                 tracing::warn!(%error, "queue housekeeping failed");
-                self.sync_failed |= is_sync_failure(&error);
+                self.sync_failed |= error.is_sync_failure();
                 self.connection = None;
             }
         }
@@ -439,11 +431,4 @@ pub(crate) fn now_ms() -> i64 {
         .duration_since(UNIX_EPOCH)
         .unwrap_or_default();
     i64::try_from(since.as_millis()).unwrap_or(i64::MAX)
-}
-
-/// `SQLITE_IOERR_FSYNC` and `SQLITE_IOERR_DIR_FSYNC`: the kernel may have dropped what it could
-/// not write, so a second sync that succeeds proves nothing.
-fn is_sync_failure(error: &sqlx::Error) -> bool {
-    let code = error.as_database_error().and_then(DatabaseError::code);
-    code.is_some_and(|code| matches!(&*code, "1034" | "1290"))
 }

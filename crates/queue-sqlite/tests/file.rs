@@ -17,7 +17,7 @@ use lead::ports::{
 };
 use lead::{Message, RetryPolicy};
 use queue_sqlite::{OpenError, Role, SqliteQueue, open};
-use sea_orm::sqlx::{self, ConnectOptions as _, sqlite::SqliteConnectOptions};
+use rusqlite::Connection;
 use testkit::contract::{PATIENCE, eventually};
 use testkit::fixtures::{any_message, lead_with_attributes, message_of};
 
@@ -129,14 +129,8 @@ async fn settling_twice_touches_no_other_message() {
 async fn a_file_of_another_version_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("queue.db");
-    let options = SqliteConnectOptions::new()
-        .filename(&path)
-        .create_if_missing(true);
-    let mut connection = options.connect().await.unwrap();
-    sqlx::query("PRAGMA user_version = 99")
-        .execute(&mut connection)
-        .await
-        .unwrap();
+    let connection = Connection::open(&path).unwrap();
+    connection.pragma_update(None, "user_version", 99).unwrap();
 
     let refused = open(&path, RetryPolicy::default(), Role::Consumer).await;
 
@@ -153,7 +147,7 @@ async fn a_file_that_was_drained_gives_its_pages_back() {
     for _ in 0..40 {
         publish(&queue, vec![large.clone()]).await;
     }
-    let full_bytes = pages(&path).await;
+    let full_bytes = pages(&path);
 
     while queue.depths().await.unwrap()[0].ready > 0 {
         let deliveries = receive(&queue).await;
@@ -161,20 +155,16 @@ async fn a_file_that_was_drained_gives_its_pages_back() {
     }
 
     eventually("the file shrinks", async || {
-        (pages(&path).await < full_bytes * 3 / 4).then_some(())
+        (pages(&path) < full_bytes * 3 / 4).then_some(())
     })
     .await;
 }
 
 /// Pages of the file, as a transaction sees them.
-async fn pages(path: &Path) -> i64 {
-    let mut connection = SqliteConnectOptions::new()
-        .filename(path)
-        .connect()
-        .await
-        .unwrap();
-    sqlx::query_scalar("PRAGMA page_count")
-        .fetch_one(&mut connection)
-        .await
+fn pages(path: &Path) -> i64 {
+    let connection = Connection::open(path).unwrap();
+    connection.busy_timeout(PATIENCE).unwrap();
+    connection
+        .query_row("PRAGMA page_count", [], |row| row.get(0))
         .unwrap()
 }

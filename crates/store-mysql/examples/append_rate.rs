@@ -307,7 +307,7 @@ fn arrival(index: usize, owner: UserId, batch: BatchId) -> Arrival {
         })
         .collect();
     Arrival {
-        lead: NewLead {
+        lead: Arc::new(NewLead {
             id: LeadId(uuid_at(at, (index as u128) << 40 | u128::from(mixed >> 32))),
             submitted_by: owner,
             details: LeadDetails {
@@ -319,7 +319,7 @@ fn arrival(index: usize, owner: UserId, batch: BatchId) -> Arrival {
                 status: Status::Active,
                 attributes: Attributes::new(attributes).unwrap(),
             },
-        },
+        }),
         row: Some(RowKey {
             batch,
             index: index as u64,

@@ -162,8 +162,12 @@ impl Ledger {
     pub(crate) async fn write(self, tx: &DatabaseTransaction) -> Result<(), DbErr> {
         self.write_outcomes(tx).await?;
         write_rejected(tx, self.rejected).await?;
+        let ids: Vec<Uuid> = self.submissions.keys().copied().collect();
         for (id, change) in self.submissions {
             change.write(tx, id, self.at).await?;
+        }
+        for chunk in ids.chunks(CHUNK) {
+            touch(tx, chunk, self.at).await?;
         }
         if self.new_by_status != [0; 4] {
             add_totals(tx, self.new_by_status).await?;
@@ -291,26 +295,32 @@ impl Change {
             }
             update.exec(tx).await?;
         }
-
-        // A second statement, since what one statement sees of its own changes differs by dialect.
-        let moment = at.date_time();
-        let finished = Expr::cust_with_values(
-            "CASE WHEN is_complete = 1 AND received <= rejected + `stored` + duplicate + failed \
-             THEN COALESCE(finished_at, ?) ELSE NULL END",
-            [moment],
-        );
-        let touched = Expr::cust_with_values(
-            "CASE WHEN touched_at < ? THEN ? ELSE touched_at END",
-            [moment, moment],
-        );
-        submission::Entity::update_many()
-            .col_expr(Column::FinishedAt, finished)
-            .col_expr(Column::TouchedAt, touched)
-            .filter(Column::Id.eq(id))
-            .exec(tx)
-            .await?;
         Ok(())
     }
+}
+
+/// Notes when submissions changed, and whether they are at their end. A statement of its own, since
+/// what one statement sees of its own changes differs by dialect; one for all, whose rows are held
+/// already.
+async fn touch(tx: &DatabaseTransaction, ids: &[Uuid], at: Timestamp) -> Result<(), DbErr> {
+    use submission::Column;
+    let moment = at.date_time();
+    let finished = Expr::cust_with_values(
+        "CASE WHEN is_complete = 1 AND received <= rejected + `stored` + duplicate + failed \
+         THEN COALESCE(finished_at, ?) ELSE NULL END",
+        [moment],
+    );
+    let touched = Expr::cust_with_values(
+        "CASE WHEN touched_at < ? THEN ? ELSE touched_at END",
+        [moment, moment],
+    );
+    submission::Entity::update_many()
+        .col_expr(Column::FinishedAt, finished)
+        .col_expr(Column::TouchedAt, touched)
+        .filter(Column::Id.is_in(ids.iter().copied()))
+        .exec(tx)
+        .await
+        .map(drop)
 }
 
 /// The larger of a column and a number.

@@ -57,7 +57,7 @@ fn push_number(packed: &mut String, number: u32) {
             break;
         }
     }
-    packed.extend(digits[at..].iter().copied().map(char::from));
+    packed.push_str(str::from_utf8(&digits[at..]).unwrap_or_default());
 }
 
 fn push_text(packed: &mut String, text: &str) {

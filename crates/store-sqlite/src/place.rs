@@ -14,7 +14,7 @@ use store_sql::{LeadRow, Placed};
 use uuid::Uuid;
 
 /// Rows in one statement, longest first.
-const LENGTHS: [usize; 4] = [125, 25, 5, 1];
+const LENGTHS: [usize; 5] = [500, 125, 25, 5, 1];
 const COLUMNS: usize = 14;
 /// `SQLite` takes this many parameters in one statement.
 const PARAMETERS_MAX: usize = 32_766;

@@ -109,7 +109,7 @@ pub fn lead_with_attributes(attributes: Vec<(&str, Value)>) -> NewLead {
 /// A lead on its first way into the store, sent alone.
 pub fn arrival(lead: &NewLead) -> Arrival {
     Arrival {
-        lead: lead.clone(),
+        lead: Arc::new(lead.clone()),
         row: None,
         attempts: 1,
     }
@@ -188,7 +188,7 @@ impl Bulk {
     pub fn part(&self, note: BatchNote, first_index: u64, leads: &[NewLead]) -> Part {
         let queued = |(index, lead): (u64, &NewLead)| QueuedLead {
             index,
-            lead: lead.clone(),
+            lead: Arc::new(lead.clone()),
         };
         Part {
             thread_key: any_thread_key(),
@@ -224,7 +224,7 @@ pub fn part_of(lead: &NewLead) -> Part {
         note: None,
         leads: vec![QueuedLead {
             index: 0,
-            lead: lead.clone(),
+            lead: Arc::new(lead.clone()),
         }],
     }
 }

@@ -137,8 +137,9 @@ pub(crate) async fn process(
         }
     };
     let Accepted { lead, held, .. } = accepted;
+    let lead = Arc::new(lead);
     let arrival = Arrival {
-        lead: lead.clone(),
+        lead: Arc::clone(&lead),
         row: None,
         attempts: 1,
     };
@@ -284,6 +285,9 @@ fn message_of(
         owner: acceptance.owner,
         accepted_at: acceptance.accepted_at,
         note: None,
-        leads: vec![QueuedLead { index: 0, lead }],
+        leads: vec![QueuedLead {
+            index: 0,
+            lead: Arc::new(lead),
+        }],
     }])
 }

@@ -122,7 +122,7 @@ impl Submission {
         self.tally.received += 1;
         match row.lead {
             Ok((id, details)) => {
-                let lead = self.terms.acceptance.accept(id, details);
+                let lead = Arc::new(self.terms.acceptance.accept(id, details));
                 self.leads.push(QueuedLead {
                     index: row.index,
                     lead,

@@ -137,7 +137,7 @@ impl Direct {
                 let id = seed.id_of(row.index, &row.raw);
                 QueuedLead {
                     index: row.index,
-                    lead: acceptance.accept(id, row.details.clone()),
+                    lead: Arc::new(acceptance.accept(id, row.details.clone())),
                 }
             })
             .collect();

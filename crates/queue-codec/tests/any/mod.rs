@@ -1,6 +1,7 @@
 //! Messages of every shape, made the way they are made outside of tests: through the form.
 
 use std::borrow::Cow;
+use std::sync::Arc;
 
 use kernel::{Day, ThreadKey, Timestamp, UserId};
 use lead::{
@@ -42,11 +43,11 @@ pub(crate) fn small_message() -> Message {
         note: None,
         leads: vec![QueuedLead {
             index: 0,
-            lead: NewLead {
+            lead: Arc::new(NewLead {
                 id: LeadId(Uuid::from_u128(2)),
                 submitted_by: owner,
                 details: form.finish().unwrap(),
-            },
+            }),
         }],
     }])
 }
@@ -85,11 +86,11 @@ fn part() -> impl Strategy<Value = Part> {
                     .into_iter()
                     .map(|(index, id, details)| QueuedLead {
                         index,
-                        lead: NewLead {
+                        lead: Arc::new(NewLead {
                             id: LeadId(Uuid::from_u128(id)),
                             submitted_by: owner,
                             details,
-                        },
+                        }),
                     })
                     .collect(),
             }

@@ -5,8 +5,9 @@ use std::sync::{Arc, Weak};
 
 use async_trait::async_trait;
 use queue_sqlite::{Role, SqliteQueue, open};
-use sea_orm::sqlx::{self, ConnectOptions as _, sqlite::SqliteConnectOptions};
+use rusqlite::Connection;
 use tempfile::TempDir;
+use testkit::contract::PATIENCE;
 use testkit::contract::lead_queue::{QueuePlace, QueuePorts};
 use tokio::sync::Mutex;
 
@@ -48,14 +49,10 @@ impl QueuePlace for FilePlace {
     }
 
     async fn inject(&self, bytes: &[u8]) {
-        let options = SqliteConnectOptions::new().filename(self.path());
-        let mut connection = options.connect().await.unwrap();
-        sqlx::query(
-            "INSERT INTO messages (lane, available_at_ms, leads, body) VALUES (0, 0, 1, ?)",
-        )
-        .bind(bytes)
-        .execute(&mut connection)
-        .await
-        .unwrap();
+        let connection = Connection::open(self.path()).unwrap();
+        connection.busy_timeout(PATIENCE).unwrap();
+        let insert =
+            "INSERT INTO messages (lane, available_at_ms, leads, body) VALUES (0, 0, 1, ?)";
+        connection.execute(insert, [bytes]).unwrap();
     }
 }

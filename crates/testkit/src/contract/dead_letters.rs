@@ -81,7 +81,7 @@ pub async fn a_parked_lead_is_shown_as_it_was_parked(ports: &LeadStorePorts) {
     part.trace_parent = Some(TraceParent::parse(traced).unwrap());
     for code in ParkCode::ALL {
         let mut part = part.clone();
-        part.leads[0].lead.id = bulk.lead().id;
+        Arc::make_mut(&mut part.leads[0].lead).id = bulk.lead().id;
         let parked = Parked {
             code,
             ..parked_message(Message {
