@@ -11,7 +11,6 @@
 
 mod dialect;
 mod errors;
-mod literal;
 mod open;
 mod options;
 mod place;

@@ -1,10 +1,10 @@
 //! Rows of leads, many a statement.
 //!
-//! One statement writes all the rows of a batch that fit into it. A row whose id or match key is
-//! taken is left as it is, but evaluating what would be updated calls `LAST_INSERT_ID`, which
-//! nothing else does in a table without generated ids: so the answer tells whether any row was
-//! taken, which the count of affected rows does not. Only then the holders are read back, and a
-//! random mark in `ingest_id` tells the rows of this call from older ones.
+//! A statement writes many rows. A row whose id or match key is taken is left as it is, but
+//! evaluating what would be updated calls `LAST_INSERT_ID`, which nothing else does in a table
+//! without generated ids: so the answer tells whether any row was taken, which the count of
+//! affected rows does not. Only then the holders are read back, and a random mark in `ingest_id`
+//! tells the rows of this call from older ones.
 //!
 //! Rows are written in the order they came, which is that of their ids but for a few, so that
 //! pages of the primary key fill one after the other. After a conflict they are written in the
@@ -19,27 +19,25 @@ use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement,
 use store_sql::{LeadRow, Placed};
 use uuid::Uuid;
 
-use crate::literal::{push_bytes, push_day, push_hex, push_moment, push_number, push_text};
-
-/// A statement ends with the row that takes it past so many bytes. Servers take 16 MiB unless
-/// they were told otherwise.
+/// Rows or keys in one statement, longest first. A statement's text is prepared once for each
+/// connection, which costs a server less than reading as many values as text; with these few
+/// lengths a batch of any size is a handful of statements.
+const LENGTHS: [usize; 10] = [500, 250, 125, 60, 30, 15, 8, 4, 2, 1];
+const COLUMNS: usize = 15;
+/// The most values in one statement. Servers take 65,535.
+const VALUES_MAX: usize = 10_000;
+const _: () = assert!(LENGTHS[0] * COLUMNS <= VALUES_MAX);
+/// What the rows of one statement take together at most, where there is more than one.
 const STATEMENT_BYTES: usize = 512 * 1_024;
-/// The longest statement that is sent at all. [`prepare`](crate::prepare()) sees to it that the
-/// server takes it; a longer one would end the connection, and look like an outage for ever.
-pub(crate) const PACKET_BYTES: usize = 4 * 1_024 * 1_024 - 1_024;
-/// What an error says of a lead that is longer.
+/// The largest row that is sent at all. [`prepare`](crate::prepare()) sees to it that the server
+/// takes it; a larger one would end the connection, and look like an outage for ever.
+pub(crate) const ROW_BYTES_MAX: usize = 4 * 1_024 * 1_024 - 1_024;
+/// What an error says of a row that is larger.
 pub(crate) const TOO_LARGE: &str = "a lead is larger than a statement may be";
-/// What a row has besides its texts.
-const ROW_BYTES: usize = 300;
-/// Keys in a statement that reads, longest first, so that its text is prepared once.
-const LENGTHS: [usize; 4] = [500, 100, 10, 1];
+/// What a row takes besides its texts.
+const ROW_BYTES: usize = 160;
 
-const INSERT: &str = "INSERT INTO leads (id, first_name, last_name, email, phone, date_of_birth, \
-    status, created_at, updated_at, submitted_by, attempts, ingest_id, match_key, search_text, \
-    attributes) VALUES ";
-const KEEP: &str =
-    " ON DUPLICATE KEY UPDATE ingest_id = IF(LAST_INSERT_ID(1) = 1, ingest_id, ingest_id)";
-
+static INSERTS: LazyLock<[String; LENGTHS.len()]> = LazyLock::new(|| LENGTHS.map(insert_of));
 static BY_ID: LazyLock<[String; LENGTHS.len()]> =
     LazyLock::new(|| LENGTHS.map(|length| holders_by("id", length)));
 static BY_KEY: LazyLock<[String; LENGTHS.len()]> =
@@ -62,13 +60,15 @@ pub(crate) async fn place(
         ordered.sort_by(|left, right| left.match_key.cmp(&right.match_key));
     }
     let mut rest = ordered.as_slice();
-    while !rest.is_empty() {
-        let (sql, len) = insert_of(rest, mark);
-        if sql.len() > PACKET_BYTES {
+    while let Some(which) = length_of(rest) {
+        let (now, later) = rest.split_at(LENGTHS[which]);
+        if now.iter().any(|it| bytes_of(it) > ROW_BYTES_MAX) {
             return Err(DbErr::Custom(TOO_LARGE.to_owned()));
         }
-        any_taken |= tx.execute_unprepared(&sql).await?.last_insert_id() != 0;
-        rest = &rest[len..];
+        let values = now.iter().flat_map(|it| values_of(it, mark)).collect();
+        let written = tx.execute_raw(statement(&INSERTS[which], values)).await?;
+        any_taken |= written.last_insert_id() != 0;
+        rest = later;
     }
     if any_taken {
         look_back(tx, rows, mark).await
@@ -78,31 +78,23 @@ pub(crate) async fn place(
 }
 
 /// Bits that no other call has, but by a chance of one in 2^63.
-fn mark() -> u64 {
-    RandomState::new().hash_one(()) >> 1
+fn mark() -> i64 {
+    i64::try_from(RandomState::new().hash_one(()) >> 1).unwrap_or(i64::MAX)
 }
 
-/// The statement for as many of the first rows as go into one, and how many those are.
-fn insert_of(rows: &[&LeadRow], mark: u64) -> (String, usize) {
-    let bytes: usize = rows.iter().map(|it| bytes_of(it)).sum();
-    let mut sql = String::with_capacity(bytes.min(2 * STATEMENT_BYTES));
-    sql.push_str(INSERT);
-    let mut len = 0;
-    for row in rows {
-        if len > 0 {
-            if sql.len() + bytes_of(row) > STATEMENT_BYTES {
-                break;
-            }
-            sql.push(',');
-        }
-        push_row(&mut sql, row, mark);
-        len += 1;
-    }
-    sql.push_str(KEEP);
-    (sql, len)
+/// The place of the longest length that the first rows fill and that is not too large; none when
+/// there are no rows.
+fn length_of(rows: &[&LeadRow]) -> Option<usize> {
+    let mut bytes = 0;
+    let fitting = rows.iter().take(LENGTHS[0]).take_while(|it| {
+        bytes += bytes_of(it);
+        bytes <= STATEMENT_BYTES
+    });
+    let most = fitting.count().max(1).min(rows.len());
+    LENGTHS.iter().position(|it| *it <= most)
 }
 
-/// About what a row takes, escapes left out.
+/// About what a row takes.
 fn bytes_of(row: &LeadRow) -> usize {
     ROW_BYTES
         + row.first_name.len()
@@ -110,51 +102,44 @@ fn bytes_of(row: &LeadRow) -> usize {
         + row.email.len()
         + row.match_key.len()
         + row.search_text.len()
-        + row.attributes.len() * 9 / 8
+        + row.attributes.len()
 }
 
-fn push_row(sql: &mut String, row: &LeadRow, mark: u64) {
-    sql.push('(');
-    push_hex(sql, row.id.as_bytes());
-    for text in [&row.first_name, &row.last_name, &row.email] {
-        sql.push(',');
-        push_text(sql, text);
-    }
-    sql.push(',');
-    match &row.phone {
-        Some(phone) => push_text(sql, phone),
-        None => sql.push_str("NULL"),
-    }
-    sql.push(',');
-    match row.date_of_birth {
-        Some(day) => push_day(sql, day),
-        None => sql.push_str("NULL"),
-    }
-    sql.push(',');
-    push_text(sql, row.status);
-    for moment in [row.created_at, row.updated_at] {
-        sql.push(',');
-        push_moment(sql, moment);
-    }
-    sql.push(',');
-    push_hex(sql, row.submitted_by.as_bytes());
-    sql.push(',');
-    push_number(sql, u64::from(row.attempts));
-    sql.push(',');
-    push_number(sql, mark);
-    for bytes in [&row.match_key, &row.search_text] {
-        sql.push(',');
-        push_bytes(sql, bytes);
-    }
-    sql.push(',');
-    push_text(sql, &row.attributes);
-    sql.push(')');
+fn values_of(row: &LeadRow, mark: i64) -> [Value; COLUMNS] {
+    [
+        row.id.into(),
+        row.first_name.clone().into(),
+        row.last_name.clone().into(),
+        row.email.clone().into(),
+        row.phone.clone().into(),
+        row.date_of_birth.into(),
+        row.status.into(),
+        row.created_at.into(),
+        row.updated_at.into(),
+        row.submitted_by.into(),
+        row.attempts.into(),
+        mark.into(),
+        row.match_key.clone().into(),
+        row.search_text.clone().into(),
+        row.attributes.clone().into(),
+    ]
+}
+
+fn insert_of(length: usize) -> String {
+    let row = format!("({})", vec!["?"; COLUMNS].join(", "));
+    format!(
+        "INSERT INTO leads (id, first_name, last_name, email, phone, date_of_birth, status, \
+         created_at, updated_at, submitted_by, attempts, ingest_id, match_key, search_text, \
+         attributes) VALUES {} \
+         ON DUPLICATE KEY UPDATE ingest_id = IF(LAST_INSERT_ID(1) = 1, ingest_id, ingest_id)",
+        vec![row; length].join(", ")
+    )
 }
 
 async fn look_back(
     tx: &DatabaseTransaction,
     rows: &[&LeadRow],
-    mark: u64,
+    mark: i64,
 ) -> Result<Vec<Placed>, DbErr> {
     let mut by_id = HashMap::with_capacity(rows.len());
     for (which, chunk) in chunks(rows) {
@@ -179,7 +164,7 @@ async fn look_back(
         .map(
             |row| match (by_id.get(&row.id), by_key.get(&row.match_key)) {
                 (Some(own), _) if own.match_key != row.match_key => Ok(Placed::IdClash),
-                (Some(own), _) if own.mark.unsigned_abs() == mark => Ok(Placed::New),
+                (Some(own), _) if own.mark == mark => Ok(Placed::New),
                 (Some(_), _) => Ok(Placed::There),
                 (None, Some(holder)) => Ok(Placed::Held(LeadId(*holder))),
                 (None, None) => Err(DbErr::RecordNotInserted),
@@ -199,12 +184,7 @@ async fn holders(
     sql: &str,
     keys: Vec<Value>,
 ) -> Result<Vec<Holder>, DbErr> {
-    let statement = Statement {
-        sql: sql.to_owned(),
-        values: Some(Values(keys)),
-        db_backend: DbBackend::MySql,
-    };
-    let rows = tx.query_all_raw(statement).await?;
+    let rows = tx.query_all_raw(statement(sql, keys)).await?;
     rows.iter()
         .map(|row| {
             Ok(Holder {
@@ -224,6 +204,14 @@ fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = (usize, &[T])> {
         rows = rest;
         Some((which, chunk))
     })
+}
+
+fn statement(sql: &str, values: Vec<Value>) -> Statement {
+    Statement {
+        sql: sql.to_owned(),
+        values: Some(Values(values)),
+        db_backend: DbBackend::MySql,
+    }
 }
 
 fn holders_by(column: &str, length: usize) -> String {

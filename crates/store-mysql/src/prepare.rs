@@ -16,7 +16,7 @@ use tokio::time::timeout;
 use crate::errors::{self, Kind, NEEDS_TLS, NO_TLS};
 use crate::open::OpenError;
 use crate::options::Options;
-use crate::place::PACKET_BYTES;
+use crate::place::ROW_BYTES_MAX;
 use crate::session::{self, connect_options};
 
 /// What is to be done about a schema that lacks steps.
@@ -34,7 +34,7 @@ const MYSQL_MIN: [u32; 3] = [8, 0, 19];
 /// The first `MariaDB` that is supported: `JSON_TABLE`.
 const MARIADB_MIN: [u32; 3] = [10, 6, 0];
 /// What `max_allowed_packet` has to be at least, in bytes.
-const PACKET_MIN: u64 = PACKET_BYTES as u64 + 1_024;
+const PACKET_MIN: u64 = ROW_BYTES_MAX as u64 + 1_024;
 /// How long the steps themselves may take.
 const STEPS_MAX: Duration = Duration::from_mins(30);
 
