@@ -18,29 +18,17 @@ use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use eav::{Attribute, AttributeName, Attributes, Value};
-use kernel::{Secret, Timestamp, UserId, uuid_at};
-use lead::ports::{Arrival, Intake, LeadFinder, LeadStore};
-use lead::{
-    BatchId, BatchNote, Email, Filter, LeadDetails, LeadId, NewLead, PersonName, Phone, Progress,
-    RowKey, Status,
-};
+use kernel::Secret;
+use lead::Filter;
+use lead::ports::{LeadFinder, LeadStore};
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, Row as _, query};
 use store_mysql::{MysqlStore, Options};
+use testkit::flood::intakes;
 use testkit::servers::{database_url, run_name};
 
 const BATCH: usize = 500;
 const CONNECTIONS: usize = 2;
-const ATTRIBUTES: [(&str, &str); 7] = [
-    ("company", "Example Widgets and Sons Ltd"),
-    ("job title", "Head of Purchasing"),
-    ("city", "Springfield"),
-    ("employees", "1250"),
-    ("first contact", "2026-03-17"),
-    ("newsletter", "true"),
-    ("source", "https://www.example.com/landing/autumn"),
-];
 /// How many columns `leads` has.
 const COLUMNS: usize = 15;
 const INSERT: &str = "INSERT INTO leads (id, first_name, last_name, email, phone, date_of_birth, \
@@ -88,7 +76,7 @@ async fn fresh(name: &str) -> Arc<MysqlStore> {
 }
 
 async fn append_rate(store: &Arc<MysqlStore>, leads: usize) -> Measured {
-    let mut intakes = intakes(leads);
+    let mut intakes = intakes(leads, BATCH);
     store.append(&intakes.remove(0)).await.unwrap();
     let count = intakes.iter().map(|it| it.leads.len()).sum();
     let halves = halves(intakes);
@@ -276,61 +264,4 @@ fn cpu_us(process: &str) -> Option<f64> {
     let fields: Vec<&str> = after_name.split_whitespace().collect();
     let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
     Some(ticks * 10_000.0)
-}
-
-fn intakes(leads: usize) -> Vec<Intake> {
-    let at = Timestamp::from_unix_ms(1_795_000_000_000);
-    let owner = UserId(uuid_at(at, 1));
-    let batch = BatchId(uuid_at(at, 2));
-    let all: Vec<usize> = (0..leads).collect();
-    all.chunks(BATCH)
-        .map(|chunk| Intake {
-            at,
-            leads: chunk.iter().map(|it| arrival(*it, owner, batch)).collect(),
-            notes: vec![BatchNote {
-                batch,
-                owner,
-                accepted_at: at,
-                progress: Progress {
-                    received: chunk.last().map_or(0, |it| *it as u64 + 1),
-                    rejected: 0,
-                    complete: chunk.last() == all.last(),
-                },
-                rejected: Vec::new(),
-            }],
-        })
-        .collect()
-}
-
-fn arrival(index: usize, owner: UserId, batch: BatchId) -> Arrival {
-    // Scattered, as the addresses of real leads are.
-    let mixed = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let at = Timestamp::from_unix_ms(1_795_000_000_000 + index as u64 / 20);
-    let attributes = ATTRIBUTES
-        .iter()
-        .map(|(name, value)| Attribute {
-            name: AttributeName::parse(name).unwrap(),
-            value: Value::from_cell(value).unwrap(),
-        })
-        .collect();
-    Arrival {
-        lead: Arc::new(NewLead {
-            id: LeadId(uuid_at(at, (index as u128) << 40 | u128::from(mixed >> 32))),
-            submitted_by: owner,
-            details: LeadDetails {
-                first_name: PersonName::parse("Margarethe").unwrap(),
-                last_name: PersonName::parse(&format!("Winterbottom {}", mixed % 997)).unwrap(),
-                email: Email::parse(&format!("m.{mixed:016x}@example.com")).unwrap(),
-                phone: Some(Phone::parse("+1 555 010 9999").unwrap()),
-                date_of_birth: None,
-                status: Status::Active,
-                attributes: Attributes::new(attributes).unwrap(),
-            },
-        }),
-        row: Some(RowKey {
-            batch,
-            index: index as u64,
-        }),
-        attempts: 1,
-    }
 }

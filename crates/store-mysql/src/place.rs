@@ -10,20 +10,18 @@
 //! pages of the primary key fill one after the other. After a conflict they are written in the
 //! order of their match keys, in which two transactions never wait for each other in a circle.
 
-use std::collections::HashMap;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
-use lead::LeadId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value, Values};
-use store_sql::{LeadRow, Placed};
-use uuid::Uuid;
+use store_sql::{Holder, Holders, LeadRow, Placed, chunks};
 
 /// Rows or keys in one statement, longest first. A statement's text is prepared once for each
 /// connection, which costs a server less than reading as many values as text; with these few
 /// lengths a batch of any size is a handful of statements.
 const LENGTHS: [usize; 10] = [500, 250, 125, 60, 30, 15, 8, 4, 2, 1];
-const COLUMNS: usize = 15;
+/// Those of a row, and the mark.
+const COLUMNS: usize = LeadRow::COLUMNS.len() + 1;
 /// The most values in one statement. Servers take 65,535.
 const VALUES_MAX: usize = 10_000;
 const _: () = assert!(LENGTHS[0] * COLUMNS <= VALUES_MAX);
@@ -105,33 +103,16 @@ fn bytes_of(row: &LeadRow) -> usize {
         + row.attributes.len()
 }
 
-fn values_of(row: &LeadRow, mark: i64) -> [Value; COLUMNS] {
-    [
-        row.id.into(),
-        row.first_name.clone().into(),
-        row.last_name.clone().into(),
-        row.email.clone().into(),
-        row.phone.clone().into(),
-        row.date_of_birth.into(),
-        row.status.into(),
-        row.created_at.into(),
-        row.updated_at.into(),
-        row.submitted_by.into(),
-        row.attempts.into(),
-        mark.into(),
-        row.match_key.clone().into(),
-        row.search_text.clone().into(),
-        row.attributes.clone().into(),
-    ]
+fn values_of(row: &LeadRow, mark: i64) -> impl Iterator<Item = Value> {
+    row.values().into_iter().chain([mark.into()])
 }
 
 fn insert_of(length: usize) -> String {
     let row = format!("({})", vec!["?"; COLUMNS].join(", "));
     format!(
-        "INSERT INTO leads (id, first_name, last_name, email, phone, date_of_birth, status, \
-         created_at, updated_at, submitted_by, attempts, ingest_id, match_key, search_text, \
-         attributes) VALUES {} \
+        "INSERT INTO leads ({}, ingest_id) VALUES {} \
          ON DUPLICATE KEY UPDATE ingest_id = IF(LAST_INSERT_ID(1) = 1, ingest_id, ingest_id)",
+        LeadRow::COLUMNS.join(", "),
         vec![row; length].join(", ")
     )
 }
@@ -141,48 +122,27 @@ async fn look_back(
     rows: &[&LeadRow],
     mark: i64,
 ) -> Result<Vec<Placed>, DbErr> {
-    let mut by_id = HashMap::with_capacity(rows.len());
-    for (which, chunk) in chunks(rows) {
+    let mut found = Holders::default();
+    for (which, chunk) in chunks(&LENGTHS, rows) {
         let ids = chunk.iter().map(|it| it.id.into()).collect();
-        for holder in holders(tx, &BY_ID[which], ids).await? {
-            by_id.insert(holder.id, holder);
+        for holder in holders(tx, &BY_ID[which], ids, mark).await? {
+            found.of_id(holder);
         }
     }
-    let without: Vec<&LeadRow> = rows
-        .iter()
-        .filter(|it| !by_id.contains_key(&it.id))
-        .copied()
-        .collect();
-    let mut by_key = HashMap::with_capacity(without.len());
-    for (which, chunk) in chunks(&without) {
+    for (which, chunk) in chunks(&LENGTHS, &found.without(rows)) {
         let keys = chunk.iter().map(|it| it.match_key.clone().into()).collect();
-        for holder in holders(tx, &BY_KEY[which], keys).await? {
-            by_key.insert(holder.match_key, holder.id);
+        for holder in holders(tx, &BY_KEY[which], keys, mark).await? {
+            found.of_key(holder);
         }
     }
-    rows.iter()
-        .map(
-            |row| match (by_id.get(&row.id), by_key.get(&row.match_key)) {
-                (Some(own), _) if own.match_key != row.match_key => Ok(Placed::IdClash),
-                (Some(own), _) if own.mark == mark => Ok(Placed::New),
-                (Some(_), _) => Ok(Placed::There),
-                (None, Some(holder)) => Ok(Placed::Held(LeadId(*holder))),
-                (None, None) => Err(DbErr::RecordNotInserted),
-            },
-        )
-        .collect()
-}
-
-struct Holder {
-    id: Uuid,
-    match_key: Vec<u8>,
-    mark: i64,
+    found.place(rows)
 }
 
 async fn holders(
     tx: &DatabaseTransaction,
     sql: &str,
     keys: Vec<Value>,
+    mark: i64,
 ) -> Result<Vec<Holder>, DbErr> {
     let rows = tx.query_all_raw(statement(sql, keys)).await?;
     rows.iter()
@@ -190,20 +150,10 @@ async fn holders(
             Ok(Holder {
                 id: row.try_get_by_index(0)?,
                 match_key: row.try_get_by_index(1)?,
-                mark: row.try_get_by_index(2)?,
+                is_new: row.try_get_by_index::<i64>(2)? == mark,
             })
         })
         .collect()
-}
-
-/// Cuts rows into pieces that have the length of a statement, with the place of that length.
-fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = (usize, &[T])> {
-    std::iter::from_fn(move || {
-        let which = LENGTHS.iter().position(|it| *it <= rows.len())?;
-        let (chunk, rest) = rows.split_at(LENGTHS[which]);
-        rows = rest;
-        Some((which, chunk))
-    })
 }
 
 fn statement(sql: &str, values: Vec<Value>) -> Statement {

@@ -17,11 +17,13 @@ mod ledger;
 mod names;
 mod packed;
 mod park;
+mod place;
 mod results;
 mod row;
 mod store;
 
 pub use self::dialect::{Dialect, Placed};
 pub use self::failure::Failure;
+pub use self::place::{Holder, Holders, chunks};
 pub use self::row::LeadRow;
 pub use self::store::SqlStore;

@@ -13,25 +13,12 @@ use std::path::Path;
 use std::sync::Arc;
 use std::time::Instant;
 
-use eav::{Attribute, AttributeName, Attributes, Value};
-use kernel::{Timestamp, UserId, uuid_at};
-use lead::ports::{Arrival, Intake, LeadFinder, LeadStore};
-use lead::{
-    BatchId, BatchNote, Email, Filter, LeadDetails, LeadId, NewLead, PersonName, Phone, Progress,
-    RowKey, Status,
-};
+use lead::Filter;
+use lead::ports::{Intake, LeadFinder, LeadStore};
 use store_sqlite::SqliteStore;
+use testkit::flood::intakes;
 
 const BATCH: usize = 500;
-const ATTRIBUTES: [(&str, &str); 7] = [
-    ("company", "Example Widgets and Sons Ltd"),
-    ("job title", "Head of Purchasing"),
-    ("city", "Springfield"),
-    ("employees", "1250"),
-    ("first contact", "2026-03-17"),
-    ("newsletter", "true"),
-    ("source", "https://www.example.com/landing/autumn"),
-];
 
 #[tokio::main]
 async fn main() {
@@ -54,7 +41,7 @@ async fn main() {
 }
 
 async fn append_rate(store: &Arc<SqliteStore>, leads: usize) -> f64 {
-    let mut intakes: Vec<Intake> = intakes(leads);
+    let mut intakes: Vec<Intake> = intakes(leads, BATCH);
     let warm_up = intakes.remove(0);
     store.append(&warm_up).await.unwrap();
     let count: usize = intakes.iter().map(|it| it.leads.len()).sum();
@@ -72,7 +59,7 @@ async fn append_rate(store: &Arc<SqliteStore>, leads: usize) -> f64 {
 async fn raw_rate(path: &Path, leads: usize) -> f64 {
     let source = path.with_extension("source");
     let store = Arc::new(store_sqlite::open(&source).await.unwrap());
-    for intake in intakes(leads) {
+    for intake in intakes(leads, BATCH) {
         store.append(&intake).await.unwrap();
     }
     store.close().await.unwrap();
@@ -118,61 +105,4 @@ fn raw_copy(source: &Path, path: &Path) -> f64 {
         tx.commit().unwrap();
     }
     rows.len() as f64 / began.elapsed().as_secs_f64()
-}
-
-fn intakes(leads: usize) -> Vec<Intake> {
-    let at = Timestamp::from_unix_ms(1_795_000_000_000);
-    let owner = UserId(uuid_at(at, 1));
-    let batch = BatchId(uuid_at(at, 2));
-    let all: Vec<usize> = (0..leads).collect();
-    all.chunks(BATCH)
-        .map(|chunk| Intake {
-            at,
-            leads: chunk.iter().map(|it| arrival(*it, owner, batch)).collect(),
-            notes: vec![BatchNote {
-                batch,
-                owner,
-                accepted_at: at,
-                progress: Progress {
-                    received: chunk.last().map_or(0, |it| *it as u64 + 1),
-                    rejected: 0,
-                    complete: chunk.last() == all.last(),
-                },
-                rejected: Vec::new(),
-            }],
-        })
-        .collect()
-}
-
-fn arrival(index: usize, owner: UserId, batch: BatchId) -> Arrival {
-    // Scattered, as the addresses of real leads are.
-    let mixed = (index as u64).wrapping_mul(0x9e37_79b9_7f4a_7c15);
-    let at = Timestamp::from_unix_ms(1_795_000_000_000 + index as u64 / 20);
-    let attributes = ATTRIBUTES
-        .iter()
-        .map(|(name, value)| Attribute {
-            name: AttributeName::parse(name).unwrap(),
-            value: Value::from_cell(value).unwrap(),
-        })
-        .collect();
-    Arrival {
-        lead: Arc::new(NewLead {
-            id: LeadId(uuid_at(at, (index as u128) << 40 | u128::from(mixed >> 32))),
-            submitted_by: owner,
-            details: LeadDetails {
-                first_name: PersonName::parse("Margarethe").unwrap(),
-                last_name: PersonName::parse(&format!("Winterbottom {}", mixed % 997)).unwrap(),
-                email: Email::parse(&format!("m.{mixed:016x}@example.com")).unwrap(),
-                phone: Some(Phone::parse("+1 555 010 9999").unwrap()),
-                date_of_birth: None,
-                status: Status::Active,
-                attributes: Attributes::new(attributes).unwrap(),
-            },
-        }),
-        row: Some(RowKey {
-            batch,
-            index: index as u64,
-        }),
-        attempts: 1,
-    }
 }

@@ -5,17 +5,14 @@
 //! writes meanwhile: when the count is full every row is new. Else the holders are read back, and
 //! the row number tells new rows from old ones.
 
-use std::collections::HashMap;
 use std::sync::LazyLock;
 
-use lead::LeadId;
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value, Values};
-use store_sql::{LeadRow, Placed};
-use uuid::Uuid;
+use store_sql::{Holder, Holders, LeadRow, Placed, chunks};
 
 /// Rows in one statement, longest first.
 const LENGTHS: [usize; 5] = [500, 125, 25, 5, 1];
-const COLUMNS: usize = 14;
+const COLUMNS: usize = LeadRow::COLUMNS.len();
 /// `SQLite` takes this many parameters in one statement.
 const PARAMETERS_MAX: usize = 32_766;
 const _: () = assert!(LENGTHS[0] * COLUMNS <= PARAMETERS_MAX);
@@ -36,8 +33,8 @@ pub(crate) async fn place(
     }
     let last_row_before = last_row(tx).await?;
     let mut written = 0;
-    for (which, chunk) in chunks(rows) {
-        let values = chunk.iter().flat_map(|row| values_of(row)).collect();
+    for (which, chunk) in chunks(&LENGTHS, rows) {
+        let values = chunk.iter().flat_map(|row| row.values()).collect();
         let insert = statement(&INSERTS[which], values);
         written += tx.execute_raw(insert).await?.rows_affected();
     }
@@ -52,49 +49,35 @@ async fn look_back(
     rows: &[&LeadRow],
     last_row_before: i64,
 ) -> Result<Vec<Placed>, DbErr> {
-    let mut by_id = HashMap::with_capacity(rows.len());
-    let mut by_key = HashMap::with_capacity(rows.len());
-    for (which, chunk) in chunks(rows) {
+    let mut found = Holders::default();
+    for (which, chunk) in chunks(&LENGTHS, rows) {
         let ids = chunk.iter().map(|it| it.id.into()).collect();
-        for holder in holders(tx, &BY_ID[which], ids).await? {
-            by_id.insert(holder.id, holder);
-        }
-        let keys = chunk.iter().map(|it| it.match_key.clone().into()).collect();
-        for holder in holders(tx, &BY_KEY[which], keys).await? {
-            by_key.insert(holder.match_key, holder.id);
+        for holder in holders(tx, &BY_ID[which], ids, last_row_before).await? {
+            found.of_id(holder);
         }
     }
-    rows.iter()
-        .map(
-            |row| match (by_id.get(&row.id), by_key.get(&row.match_key)) {
-                (Some(own), _) if own.match_key != row.match_key => Ok(Placed::IdClash),
-                (Some(own), _) if own.row_number > last_row_before => Ok(Placed::New),
-                (Some(_), _) => Ok(Placed::There),
-                (None, Some(holder)) => Ok(Placed::Held(LeadId(*holder))),
-                (None, None) => Err(DbErr::RecordNotInserted),
-            },
-        )
-        .collect()
-}
-
-struct Holder {
-    row_number: i64,
-    id: Uuid,
-    match_key: Vec<u8>,
+    for (which, chunk) in chunks(&LENGTHS, &found.without(rows)) {
+        let keys = chunk.iter().map(|it| it.match_key.clone().into()).collect();
+        for holder in holders(tx, &BY_KEY[which], keys, last_row_before).await? {
+            found.of_key(holder);
+        }
+    }
+    found.place(rows)
 }
 
 async fn holders(
     tx: &DatabaseTransaction,
     sql: &str,
     keys: Vec<Value>,
+    last_row_before: i64,
 ) -> Result<Vec<Holder>, DbErr> {
     let rows = tx.query_all_raw(statement(sql, keys)).await?;
     rows.iter()
         .map(|row| {
             Ok(Holder {
-                row_number: row.try_get_by_index(0)?,
-                id: row.try_get_by_index(1)?,
-                match_key: row.try_get_by_index(2)?,
+                id: row.try_get_by_index(0)?,
+                match_key: row.try_get_by_index(1)?,
+                is_new: row.try_get_by_index::<i64>(2)? > last_row_before,
             })
         })
         .collect()
@@ -108,16 +91,6 @@ async fn last_row(tx: &DatabaseTransaction) -> Result<i64, DbErr> {
     }
 }
 
-/// Cuts rows into pieces that have the length of a statement, with the place of that length.
-fn chunks<T>(mut rows: &[T]) -> impl Iterator<Item = (usize, &[T])> {
-    std::iter::from_fn(move || {
-        let which = LENGTHS.iter().position(|it| *it <= rows.len())?;
-        let (chunk, rest) = rows.split_at(LENGTHS[which]);
-        rows = rest;
-        Some((which, chunk))
-    })
-}
-
 fn statement(sql: &str, values: Vec<Value>) -> Statement {
     Statement {
         sql: sql.to_owned(),
@@ -126,38 +99,18 @@ fn statement(sql: &str, values: Vec<Value>) -> Statement {
     }
 }
 
-fn values_of(row: &LeadRow) -> [Value; COLUMNS] {
-    [
-        row.id.into(),
-        row.first_name.clone().into(),
-        row.last_name.clone().into(),
-        row.email.clone().into(),
-        row.phone.clone().into(),
-        row.date_of_birth.into(),
-        row.status.into(),
-        row.created_at.into(),
-        row.updated_at.into(),
-        row.submitted_by.into(),
-        row.attempts.into(),
-        row.match_key.clone().into(),
-        row.search_text.clone().into(),
-        row.attributes.clone().into(),
-    ]
-}
-
 /// `OR FAIL`: a row that breaks a rule ends the transaction anyway, so that `SQLite` need not keep
 /// every page as it was before the statement, which costs a third of the whole insert.
 fn insert_of(length: usize) -> String {
     let row = format!("({})", vec!["?"; COLUMNS].join(", "));
     format!(
-        "INSERT OR FAIL INTO leads (id, first_name, last_name, email, phone, date_of_birth, status, \
-         created_at, updated_at, submitted_by, attempts, match_key, search_text, attributes) \
-         VALUES {} ON CONFLICT DO NOTHING",
+        "INSERT OR FAIL INTO leads ({}) VALUES {} ON CONFLICT DO NOTHING",
+        LeadRow::COLUMNS.join(", "),
         vec![row; length].join(", ")
     )
 }
 
 fn holders_by(column: &str, length: usize) -> String {
     let keys = vec!["?"; length].join(", ");
-    format!("SELECT rowid, id, match_key FROM leads WHERE {column} IN ({keys})")
+    format!("SELECT id, match_key, rowid FROM leads WHERE {column} IN ({keys})")
 }

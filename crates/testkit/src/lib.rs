@@ -6,6 +6,7 @@
 //!   suite, so that an adapter's test file is one line.
 //! - [`fixtures`]: leads, messages and accounts that are unique for ever, so that tests share a
 //!   server without cleaning up.
+//! - [`flood`]: many leads for programs that measure.
 //! - [`mocks`]: ports that fail on purpose.
 //! - [`servers`]: where the servers are that some tests need.
 
@@ -18,6 +19,7 @@
 
 pub mod contract;
 pub mod fixtures;
+pub mod flood;
 pub mod memory;
 pub mod mocks;
 pub mod servers;
