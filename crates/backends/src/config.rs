@@ -394,7 +394,7 @@ fn worker(source: &Source) -> Result<WorkerConfig, ConfigError> {
         batch: source.parse(
             "SKYNET_WORKER_BATCH",
             "a whole number from 1 to 1000",
-            BATCH_MAX,
+            500,
             number(1..=BATCH_MAX),
         )?,
         linger: source.parse(

@@ -41,7 +41,7 @@ fn nothing_given_is_the_embedded_family_in_development() {
     assert_eq!(config.api.rate_per_minute, 60_000);
     assert_eq!(config.api.sign_in_rate_per_minute, 10);
     assert_eq!(config.api.cors_origins, None);
-    assert_eq!(config.worker.batch, 1000);
+    assert_eq!(config.worker.batch, 500);
     assert_eq!(config.worker.linger, Duration::from_millis(20));
     assert_eq!(config.worker.results_age, Duration::from_hours(720));
     assert_eq!(config.retry.delays().len(), 5);

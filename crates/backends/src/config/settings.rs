@@ -114,7 +114,7 @@ pub const SETTINGS: &[Setting] = &[
     ),
     setting(
         "SKYNET_WORKER_BATCH",
-        "`1000`",
+        "`500`",
         "leads that the worker stores at once: 1 to 1000",
     ),
     setting(
