@@ -3,7 +3,7 @@
 CARGO ?= cargo
 DATA ?= data
 DOMAIN := -p kernel -p eav -p lead -p auth
-PRODUCTION := store-mysql queue-rabbitmq cache-redis
+PRODUCTION := store-mysql queue-rabbitmq
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-domain test-embedded test-production check fmt bench toolchain
