@@ -14,7 +14,7 @@ use lapin::{BasicProperties, Channel, Connection, ConnectionProperties, ErrorKin
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::sync::Mutex;
-use tokio::time::timeout;
+use tokio::time::{sleep, timeout};
 
 use crate::Role;
 use crate::options::Address;
@@ -26,6 +26,8 @@ const CONNECTIONS_MAX: usize = 3;
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(3);
 /// How long anything may take that a broker answers at once.
 pub(crate) const ROUND_TRIP_TIMEOUT: Duration = Duration::from_secs(3);
+/// How often it is looked whether a connection is blocked.
+pub(crate) const BLOCKED_LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a connection may take to say good-bye.
 const CLOSE_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -270,8 +272,15 @@ pub(crate) async fn check_permissions(
     let nowhere = topology.nowhere.as_str().into();
     let properties = BasicProperties::default();
     // It is returned, since no queue has that name.
-    let returned = in_time(channel.basic_publish("".into(), nowhere, options, &[], properties));
-    in_time(returned.await?).await?;
+    let publish = channel.basic_publish("".into(), nowhere, options, &[], properties);
+    let returned = async { in_time(in_time(publish).await?).await };
+    tokio::select! {
+        returned = returned => {
+            returned?;
+        }
+        // Whoever consumes has to start all the more.
+        () = until_blocked(connection) => return Ok(()),
+    }
     if role == Role::Consumer {
         in_time(channel.basic_qos(1, BasicQosOptions::default())).await?;
         // Hardly ever there is anything in it, and what is comes back when the channel closes.
@@ -280,6 +289,12 @@ pub(crate) async fn check_permissions(
         in_time(channel.basic_consume(failed, "".into(), options, FieldTable::default())).await?;
     }
     in_time(channel.close(200, "checked".into())).await
+}
+
+async fn until_blocked(connection: &Connection) {
+    while !connection.status().blocked() {
+        sleep(BLOCKED_LOOK_EVERY).await;
+    }
 }
 
 #[cfg(test)]

@@ -42,7 +42,10 @@ impl Supervisor {
                     part(connection).await;
                     fault
                 }
-                Err(fault) => fault,
+                Err(fault) => {
+                    inbox.close();
+                    fault
+                }
             };
             outage.began(&fault, "cannot consume");
             outage.wait(&self.wake).await;

@@ -118,9 +118,19 @@ pub(crate) struct Inbox {
     asked: watch::Sender<bool>,
 }
 
+/// How it stands with the connection that fills the inbox.
+#[derive(Clone, Copy, Default, PartialEq, Eq)]
+enum Link {
+    /// The first one is under way, and nothing says that it will fail.
+    #[default]
+    Coming,
+    There,
+    Gone,
+}
+
 #[derive(Default)]
 struct Inner {
-    is_open: bool,
+    link: Link,
     work: VecDeque<Waiting>,
     suspects: VecDeque<Waiting>,
     /// By tags that are never used twice, so that none means a message of another connection.
@@ -154,14 +164,14 @@ impl Inbox {
     }
 
     pub(crate) fn open(&self) {
-        self.lock().is_open = true;
+        self.lock().link = Link::There;
     }
 
-    /// Forgets everything, since its connection is gone: it comes again.
+    /// Forgets everything, since its connection is gone or none was to be had: it comes again.
     pub(crate) fn close(&self) {
         let forgotten = {
             let mut inner = self.lock();
-            inner.is_open = false;
+            inner.link = Link::Gone;
             let waiting = (mem::take(&mut inner.work), mem::take(&mut inner.suspects));
             (waiting, mem::take(&mut inner.in_hand))
         };
@@ -193,7 +203,7 @@ impl Inbox {
         (inner.work.len(), inner.suspects.len())
     }
 
-    /// What the port promises of receiving; none when there is no connection to wait for.
+    /// What the port promises of receiving; none when the connection is gone.
     pub(crate) async fn receive(&self, ask: ReceiveAsk) -> Option<Vec<Delivery>> {
         self.asked.send_if_modified(|it| !mem::replace(it, true));
         let max_leads = usize::from(ask.max_leads.max(1));
@@ -204,9 +214,9 @@ impl Inbox {
             // Seen before the look, so that what comes in during it is not missed.
             news.borrow_and_update();
             let now = Instant::now();
-            let (look, is_open) = {
+            let (look, link) = {
                 let inner = self.lock();
-                (inner.look(max_leads), inner.is_open)
+                (inner.look(max_leads), inner.link)
             };
             let until = match look {
                 Look::Enough => now,
@@ -219,7 +229,7 @@ impl Inbox {
             if now >= until {
                 let taken = self.take(max_leads);
                 if !taken.is_empty() || look == Look::Nothing {
-                    return (is_open || !taken.is_empty()).then_some(taken);
+                    return (link != Link::Gone || !taken.is_empty()).then_some(taken);
                 }
                 // Somebody else was faster.
                 continue;
@@ -322,7 +332,7 @@ impl Inner {
 
     /// Back to where it was; nowhere when its connection is gone meanwhile.
     fn put_back(&mut self, waiting: Waiting) {
-        if self.is_open {
+        if self.link == Link::There {
             self.work.push_front(waiting);
         }
     }
@@ -330,7 +340,7 @@ impl Inner {
     fn hand_out(&mut self, waiting: &Waiting, payload: Result<Message, Undecodable>) -> Delivery {
         self.last_tag += 1;
         let tag = DeliveryTag(self.last_tag);
-        if self.is_open {
+        if self.link == Link::There {
             let in_hand = InHand {
                 source: Arc::clone(&waiting.source),
                 broker_tag: waiting.broker_tag,

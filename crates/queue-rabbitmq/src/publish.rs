@@ -13,7 +13,9 @@ use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout};
 
 use crate::backoff::Backoff;
-use crate::broker::{Broker, LinkFault, in_time, open_channel, open_confirming, part};
+use crate::broker::{
+    BLOCKED_LOOK_EVERY, Broker, LinkFault, in_time, open_channel, open_confirming, part,
+};
 use crate::message::Outgoing;
 use crate::topology::Topology;
 use crate::waiting::{Phase, PublishFault, WaitingList};
@@ -24,8 +26,6 @@ const CHANNELS: usize = 4;
 const WINDOW_TIMEOUT: Duration = Duration::from_secs(4);
 /// How often a connection proves that it works, at least.
 const PULSE_EVERY: Duration = Duration::from_secs(3);
-/// How often a blocked connection is looked at.
-const BLOCKED_LOOK_EVERY: Duration = Duration::from_millis(200);
 /// How long a connection has to serve until the one before is forgotten.
 const STEADY_AFTER: Duration = Duration::from_secs(10);
 /// How long to wait when somebody has to change a queue first.

@@ -15,7 +15,7 @@ use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::timeout;
 
-use crate::broker::{Broker, LinkFault, OpenError, check_permissions};
+use crate::broker::{Broker, LinkFault, OpenError, check_permissions, part};
 use crate::inbox::{Inbox, Source};
 use crate::look::Looker;
 use crate::message::Outgoing;
@@ -96,8 +96,10 @@ impl RabbitQueue {
     /// See [`OpenError`]; trying again helps against [`OpenError::Unreachable`] alone.
     pub async fn prepare(&self) -> Result<(), OpenError> {
         let connection = self.broker.connect().await?;
-        check_permissions(&connection, &self.topology, self.role).await?;
-        drop(connection);
+        let allowed = check_permissions(&connection, &self.topology, self.role).await;
+        // A connection that has published may be blocked, and then nothing can be looked up by it.
+        tokio::spawn(part(connection));
+        allowed?;
         for wake in &self.wakes {
             wake.notify_one();
         }

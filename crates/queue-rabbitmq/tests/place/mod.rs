@@ -20,15 +20,19 @@ use tokio::time::Instant;
 
 /// A namespace whose queues go when it does, also when the test fails.
 pub(crate) struct Place {
-    pub(crate) namespace: String,
-    pub(crate) policy: RetryPolicy,
+    namespace: String,
+    policy: RetryPolicy,
 }
 
 impl Place {
     pub(crate) fn new() -> Self {
+        Self::with_waits(short_waits())
+    }
+
+    pub(crate) fn with_waits(policy: RetryPolicy) -> Self {
         Self {
             namespace: format!("{}.", run_name()),
-            policy: short_waits(),
+            policy,
         }
     }
 
