@@ -17,7 +17,9 @@ run: toolchain ## Build and start skynet: API and worker in one process, no serv
 	@echo "==> starting skynet; its data is kept in $(DATA)/, Ctrl-C stops it"
 	@SKYNET_DATA_DIR=$(DATA) exec "$${CARGO_TARGET_DIR:-target}/release/skynet" serve
 
-test: toolchain test-domain test-embedded test-production ## Run every test; starts the servers that are not there
+test: toolchain test-domain ## Run every test; starts the servers that are not there
+	@echo "==> the whole workspace; a first build takes some minutes"
+	@scripts/with-servers $(CARGO) test --locked --workspace
 
 test-domain: toolchain ## Build and test the domain crates alone
 	@echo "==> the domain crates alone: no database, no queue, no network"
