@@ -48,7 +48,7 @@ fmt: ## Format all code
 	@$(CARGO) fmt --all
 
 bench: toolchain ## Compare the embedded pipeline with raw SQLite batch inserts and print the ratio
-	@echo "==> building in release mode"
+	@echo "==> building in release mode (the first build takes some minutes)"
 	@$(CARGO) build --release --locked -p skynet -p skynet-bench
 	@"$${CARGO_TARGET_DIR:-target}/release/skynet-bench" embedded
 

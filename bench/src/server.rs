@@ -108,10 +108,12 @@ pub(crate) fn program() -> Result<PathBuf, Failure> {
         .args([
             "build",
             "--release",
+            "--locked",
+            // Together, as whoever builds this one does: alone, what they share would be built anew.
             "--package",
             "skynet",
-            "--bin",
-            "skynet",
+            "--package",
+            "skynet-bench",
         ])
         .status()?;
     if !built.success() {
