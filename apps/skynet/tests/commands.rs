@@ -98,6 +98,20 @@ fn a_configuration_that_cannot_be_used_is_refused_with_one_line() {
     }
 }
 
+/// `/dev/full` refuses every byte, as a full disk does.
+#[tokio::test]
+async fn a_server_whose_logs_cannot_be_written_serves_on() {
+    let place = Place::new();
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let mut server = place.serve_logging_to(full.into(), &[("RUST_LOG", "trace")]);
+
+    let (status, _) = server.sign_in("admin", "password").await;
+    assert_eq!(status, 200);
+
+    server.signal("-TERM");
+    assert_eq!(server.ended().0, Some(0));
+}
+
 #[test]
 fn a_port_in_use_is_refused_with_one_line() {
     let holder = TcpListener::bind("127.0.0.1:0").unwrap();

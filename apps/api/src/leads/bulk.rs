@@ -27,9 +27,10 @@ use crate::problem::{ErrorCode, ErrorItem, Problem, ProblemKind};
 use crate::services::Services;
 use crate::thread::Thread;
 
-/// How long the answer waits for the note of the submission to be in the store. The worker writes
-/// it as well.
-const NOTE_TIME: Duration = Duration::from_millis(50);
+/// How long the answer waits for the note of the submission to be in the store, so that its sender
+/// finds it: longer than a store that is busy takes, and a store that is away mostly says so at once.
+/// The worker writes the note as well.
+const NOTE_TIME: Duration = Duration::from_millis(500);
 
 /// Bytes of the digest that stands before a kept answer.
 const DIGEST_BYTES: usize = 32;

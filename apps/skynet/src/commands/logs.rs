@@ -19,5 +19,7 @@ pub(super) fn start(command: &Command) {
         .with_env_filter(filter)
         .with_writer(io::stderr)
         .with_ansi(io::stderr().is_terminal())
+        // Where a line cannot be written, writing of that would fail too, and end the process.
+        .log_internal_errors(false)
         .try_init();
 }

@@ -62,10 +62,15 @@ impl Place {
 
     /// Starts a server and waits until it says where it answers.
     pub(crate) fn serve(&self, settings: &[(&str, &str)]) -> Server {
+        self.serve_logging_to(Stdio::null(), settings)
+    }
+
+    /// As [`Place::serve`], with a place for its logs.
+    pub(crate) fn serve_logging_to(&self, logs: Stdio, settings: &[(&str, &str)]) -> Server {
         let began = Instant::now();
         let mut child = self
             .command(&["serve"], settings)
-            .stderr(Stdio::null())
+            .stderr(logs)
             .spawn()
             .unwrap();
         let mut out = BufReader::new(child.stdout.take().unwrap());
