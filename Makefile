@@ -6,7 +6,7 @@ DOMAIN := -p kernel -p eav -p lead -p auth
 PRODUCTION := store-mysql queue-rabbitmq
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-domain test-embedded test-production check fmt bench toolchain
+.PHONY: help run test test-domain test-embedded test-production check fmt bench load toolchain
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -51,6 +51,11 @@ bench: toolchain ## Compare the embedded pipeline with raw SQLite batch inserts 
 	@echo "==> building in release mode (the first build takes some minutes)"
 	@$(CARGO) build --release --locked -p skynet -p skynet-bench
 	@"$${CARGO_TARGET_DIR:-target}/release/skynet-bench" embedded
+
+load: toolchain ## Run the k6 scripts against a server of their own, or the one at BASE_URL
+	@echo "==> building in release mode (the first build takes some minutes)"
+	@$(CARGO) build --release --locked -p skynet
+	@scripts/load
 
 toolchain:
 	@command -v $(CARGO) >/dev/null || { \
