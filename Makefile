@@ -3,10 +3,14 @@
 CARGO ?= cargo
 DATA ?= data
 DOMAIN := -p kernel -p eav -p lead -p auth
-PRODUCTION := store-mysql queue-rabbitmq
+PRODUCTION := store-mysql queue-rabbitmq cache-redis
+# Tests that run over the family that SKYNET_TEST_FAMILY names; over reference adapters without it.
+BEHAVIOUR := -p skynet-api --test leads --test platform
+# In all other crates, what needs a server stands in a module of this name.
+SERVERS := production::
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-domain test-embedded test-production check fmt bench load toolchain
+.PHONY: help run test test-domain test-embedded test-production check fmt bench guard guard-record load toolchain valgrind
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -20,6 +24,9 @@ run: toolchain ## Build and start skynet: API and worker in one process, no serv
 test: toolchain test-domain ## Run every test; starts the servers that are not there
 	@echo "==> the whole workspace; a first build takes some minutes"
 	@scripts/with-servers $(CARGO) test --locked --workspace
+	@echo "==> what the HTTP API promises, over files and over servers"
+	@SKYNET_TEST_FAMILY=embedded $(CARGO) test --locked $(BEHAVIOUR)
+	@SKYNET_TEST_FAMILY=production scripts/with-servers $(CARGO) test --locked $(BEHAVIOUR)
 
 test-domain: toolchain ## Build and test the domain crates alone
 	@echo "==> the domain crates alone: no database, no queue, no network"
@@ -27,11 +34,14 @@ test-domain: toolchain ## Build and test the domain crates alone
 
 test-embedded: toolchain ## Run the tests of the whole workspace over the embedded family
 	@echo "==> the whole workspace over the embedded family (SQLite, no server needed); a first build takes some minutes"
-	@$(CARGO) test --locked --workspace $(PRODUCTION:%=--exclude %)
+	@$(CARGO) test --locked --workspace $(PRODUCTION:%=--exclude %) -- --skip $(SERVERS)
+	@SKYNET_TEST_FAMILY=embedded $(CARGO) test --locked $(BEHAVIOUR)
 
 test-production: toolchain ## Run the tests that need MySQL, RabbitMQ and Redis
 	@echo "==> the production family, on real servers"
-	@scripts/with-servers $(CARGO) test --locked $(PRODUCTION:%=-p %)
+	@scripts/with-servers sh -c '$(CARGO) test --locked $(PRODUCTION:%=-p %) && \
+	  $(CARGO) test --locked --workspace $(PRODUCTION:%=--exclude %) -- $(SERVERS) && \
+	  SKYNET_TEST_FAMILY=production $(CARGO) test --locked $(BEHAVIOUR)'
 
 check: toolchain ## Format, lints as errors, and the licence and source rules where cargo-deny is there
 	@echo "==> format"
@@ -52,6 +62,15 @@ bench: toolchain ## Compare the embedded pipeline with raw SQLite batch inserts 
 	@$(CARGO) build --release --locked -p skynet -p skynet-bench
 	@"$${CARGO_TARGET_DIR:-target}/release/skynet-bench" embedded
 
+guard: toolchain valgrind ## Count the instructions of the hot paths and compare with the baseline
+	@echo "==> building in release mode (the first build takes some minutes)"
+	@$(CARGO) build --release --locked -p skynet-guard
+	@"$${CARGO_TARGET_DIR:-target}/release/skynet-guard" check
+
+guard-record: toolchain valgrind ## Record the counts as the new baseline
+	@$(CARGO) build --release --locked -p skynet-guard
+	@"$${CARGO_TARGET_DIR:-target}/release/skynet-guard" record
+
 load: toolchain ## Run the k6 scripts against a server of their own, or the one at BASE_URL
 	@echo "==> building in release mode (the first build takes some minutes)"
 	@$(CARGO) build --release --locked -p skynet
@@ -62,3 +81,7 @@ toolchain:
 	  echo "cargo is missing: install Rust $$(sed -n 's/^rust-version = "\(.*\)"/\1/p' Cargo.toml) or later with rustup (https://rustup.rs)" >&2; exit 1; }
 	@command -v cc >/dev/null || { \
 	  echo "a C compiler is missing: install gcc or clang (Debian: apt-get install build-essential)" >&2; exit 1; }
+
+valgrind:
+	@command -v valgrind >/dev/null || { \
+	  echo "valgrind is missing (Debian: apt-get install valgrind)" >&2; exit 1; }

@@ -75,10 +75,12 @@ async fn look(services: &Services) -> Dependencies {
         return dependencies;
     }
     let ports = &services.ports;
+    let before = last.map(|(_, dependencies)| dependencies);
+    let was = |role: fn(Dependencies) -> State| before.map(role);
     let (store, queue, cache) = tokio::join!(
-        state(services, "store", ports.store_probe.as_ref()),
-        state(services, "queue", ports.queue_probe.as_ref()),
-        state(services, "cache", ports.cache_probe.as_ref()),
+        state(services, "store", &*ports.store_probe, was(|it| it.store)),
+        state(services, "queue", &*ports.queue_probe, was(|it| it.queue)),
+        state(services, "cache", &*ports.cache_probe, was(|it| it.cache)),
     );
     let dependencies = Dependencies {
         store,
@@ -89,16 +91,26 @@ async fn look(services: &Services) -> Dependencies {
     dependencies
 }
 
-async fn state(services: &Services, role: &'static str, probe: &dyn Probe) -> State {
-    match tokio::time::timeout(services.settings.times.probe, probe.probe()).await {
+/// Looks at one, and logs when it is no more, or again, what it was. What it is at first is said by
+/// whoever opened it.
+async fn state(
+    services: &Services,
+    role: &'static str,
+    probe: &dyn Probe,
+    was: Option<State>,
+) -> State {
+    let probed = tokio::time::timeout(services.settings.times.probe, probe.probe()).await;
+    let state = match probed {
         Ok(Ok(())) => State::Up,
-        Ok(Err(cause)) => {
+        _ => State::Down,
+    };
+    match (was, probed) {
+        (Some(State::Up), Ok(Err(cause))) => {
             tracing::warn!(role, %cause, "a dependency does not work");
-            State::Down
         }
-        Err(_) => {
-            tracing::warn!(role, "a dependency does not answer");
-            State::Down
-        }
+        (Some(State::Up), Err(_)) => tracing::warn!(role, "a dependency does not answer"),
+        (Some(State::Down), Ok(Ok(()))) => tracing::info!(role, "a dependency works"),
+        _ => {}
     }
+    state
 }

@@ -21,6 +21,7 @@ pub mod params;
 mod path_id;
 pub mod problem;
 mod problem_kind;
+mod program;
 mod routes;
 mod server;
 mod services;
@@ -28,7 +29,8 @@ mod session;
 mod settings;
 pub mod thread;
 
+pub use self::program::program;
 pub use self::routes::{RouteLine, routes, table};
-pub use self::server::{BindError, Running, Server, log_panics_by_place};
+pub use self::server::{BindError, Running, Server, url_of};
 pub use self::services::Services;
 pub use self::settings::{CorsOrigins, Settings, Times, Watermarks};

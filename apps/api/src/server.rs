@@ -1,7 +1,7 @@
 //! Listening, serving, stopping.
 
 use std::io;
-use std::net::{SocketAddr, TcpListener};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
@@ -80,16 +80,22 @@ impl Server {
     }
 }
 
-/// From now on a panic anywhere in the process is logged by its place in the code. What it says is
-/// left out, since that may be a value that came with a lead.
-pub fn log_panics_by_place() {
-    std::panic::set_hook(Box::new(|panic| {
-        let place = panic.location().map(|it| (it.file(), it.line()));
-        tracing::error!(?place, "panicked");
-    }));
+/// Where this machine can call what listens at `address`.
+pub fn url_of(address: SocketAddr) -> String {
+    let ip = match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
+        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
+        ip => ip,
+    };
+    format!("http://{}", SocketAddr::new(ip, address.port()))
 }
 
 impl Running {
+    /// Where this machine can call it, also when it listens on all addresses.
+    pub fn url(&self) -> String {
+        url_of(self.address)
+    }
+
     /// Turns `ready` to 503, waits the drain delay, closes the listener, and lets running
     /// requests finish within the shutdown time.
     ///

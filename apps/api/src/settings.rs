@@ -3,7 +3,9 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
+use backends::{Config, Environment};
 use ipnet::IpNet;
+use process::drain_time;
 
 /// How a server behaves. Everything has a default but what must be chosen.
 #[derive(Clone, Debug)]
@@ -34,6 +36,28 @@ pub struct Settings {
     pub watermarks: Watermarks,
     /// How long things may take.
     pub times: Times,
+}
+
+impl Settings {
+    /// What the configuration says, with the usual bounds.
+    pub fn of(config: &Config) -> Self {
+        let finishing = drain_time(config.shutdown).saturating_sub(config.api.drain_delay);
+        Self {
+            bind: config.api.bind,
+            production: config.environment == Environment::Production,
+            cors: match &config.api.cors_origins {
+                None => CorsOrigins::Local,
+                Some(origins) => CorsOrigins::Exact(origins.clone()),
+            },
+            trusted_proxies: config.api.trusted_proxies.clone(),
+            rate_per_minute: config.api.rate_per_minute,
+            sign_in_rate_per_minute: config.api.sign_in_rate_per_minute,
+            token_life: config.token_life,
+            drain_delay: config.api.drain_delay,
+            shutdown: finishing,
+            ..Self::default()
+        }
+    }
 }
 
 impl Default for Settings {

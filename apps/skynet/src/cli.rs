@@ -82,6 +82,11 @@ pub enum UserCommand {
         /// Whose
         username: String,
     },
+    /// Let an account in again
+    Enable {
+        /// Whose
+        username: String,
+    },
 }
 
 /// Where a password comes from: the terminal, without echo, or the first line of stdin; never the

@@ -2,64 +2,51 @@
 //!
 //! Every command starts from a [`Context`]. What reads, and what changes accounts or parked
 //! messages, opens the store beside a server that may run ([`Context::beside`]); what lives in the
-//! server's memory is asked for through its API ([`Context::server`]).
+//! server's memory is asked for through its API ([`Context::server`]). Servers of the production family
+//! are there for all.
 
 mod api;
 mod cache;
 mod config;
 mod doctor;
 mod failed;
-mod logs;
 mod migrate;
 mod queue;
 mod serve;
 mod user;
 
 use std::path::PathBuf;
-use std::time::Duration;
 
-use backends::{Config, DataLock, LockError, OpenError, Ports};
+use backends::{Config, DataLock, Family, LockError, OpenError, Ports, Preparation, Work};
 
 use self::api::Api;
 pub(crate) use self::api::no_admin;
 use crate::cli::{Cli, Command, ConfigCommand};
-use crate::failure::Failure;
 use crate::{export, generate, import};
-
-/// How long what still runs in the background may take when a command is over.
-const LAST_BREATH: Duration = Duration::from_millis(100);
+use process::Failure;
 
 /// Does what the command line asks for.
 ///
 /// # Errors
 ///
 /// [`Failure`], with the code to exit with.
-pub(crate) fn run(cli: Cli) -> Result<(), Failure> {
-    logs::start(&cli.command);
+pub(crate) async fn run(cli: Cli) -> Result<(), Failure> {
     let context = Context {
         config_file: cli.config,
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread()
-        .enable_all()
-        .build()
-        .map_err(|error| Failure::failed(format_args!("no runtime: {error}")))?;
-    let done = runtime.block_on(async {
-        match cli.command {
-            Command::Serve => serve::run(&context).await,
-            Command::Migrate => migrate::run(&context).await,
-            Command::User(command) => user::run(&context, command).await,
-            Command::Import(args) => import::run(&context, args).await,
-            Command::Export(args) => export::run(&context, args).await,
-            Command::Generate(args) => generate::run(args),
-            Command::Queue(command) => queue::run(&context, command).await,
-            Command::Failed(command) => failed::run(&context, command).await,
-            Command::Cache(command) => cache::run(&context, command).await,
-            Command::Config(ConfigCommand::Check) => config::check(&context),
-            Command::Doctor => doctor::run(&context).await,
-        }
-    });
-    runtime.shutdown_timeout(LAST_BREATH);
-    done
+    match cli.command {
+        Command::Serve => serve::run(&context).await,
+        Command::Migrate => migrate::run(&context).await,
+        Command::User(command) => user::run(&context, command).await,
+        Command::Import(args) => import::run(&context, args).await,
+        Command::Export(args) => export::run(&context, args).await,
+        Command::Generate(args) => generate::run(args),
+        Command::Queue(command) => queue::run(&context, command).await,
+        Command::Failed(command) => failed::run(&context, command).await,
+        Command::Cache(command) => cache::run(&context, command).await,
+        Command::Config(ConfigCommand::Check) => config::check(&context),
+        Command::Doctor => doctor::run(&context).await,
+    }
 }
 
 /// What every command starts from.
@@ -68,65 +55,84 @@ pub(crate) struct Context {
     pub(crate) config_file: Option<PathBuf>,
 }
 
-/// The backends, and what keeps others off them.
+/// The backends with a store that can be used, and what keeps others off them.
 pub(crate) struct Opened {
     pub(crate) ports: Ports,
+    preparation: Preparation,
     /// None beside a process that works on them.
     _lock: Option<DataLock>,
+}
+
+impl Opened {
+    /// Sees that messages can be published.
+    pub(crate) async fn queue(&self) -> Result<(), Failure> {
+        Ok(self.preparation.queue().await?)
+    }
+
+    /// Sees that the cache can be used.
+    pub(crate) async fn cache(&self) -> Result<(), Failure> {
+        Ok(self.preparation.cache().await?)
+    }
 }
 
 impl Context {
     /// What this installation is told.
     pub(crate) fn config(&self) -> Result<Config, Failure> {
-        Config::load(self.config_file.as_deref()).map_err(Failure::configuration)
+        process::configuration(self.config_file.as_deref())
     }
 
-    /// The backends, alone where nobody works on them and beside whoever does.
+    /// The backends: files alone where nobody works on them, and beside whoever does; servers
+    /// always beside others.
     pub(crate) async fn open(&self, config: &Config) -> Result<Opened, Failure> {
         match DataLock::take(config) {
-            Ok(lock) => Ok(Opened {
-                ports: backends::open(config).await.map_err(|it| not_open(&it))?,
-                _lock: Some(lock),
-            }),
-            Err(LockError::Held { .. }) => Ok(Opened {
-                ports: self.beside(config).await?,
-                _lock: None,
-            }),
-            Err(LockError::Folder(error)) => Err(not_open(&OpenError::Folder(error))),
+            Ok(lock) => {
+                let (ports, preparation) = backends::open(config, Work::Publish).await?;
+                preparation.store().await?;
+                Ok(Opened {
+                    ports,
+                    preparation,
+                    _lock: Some(lock),
+                })
+            }
+            Err(LockError::Held { .. }) => self.beside(config).await,
+            Err(LockError::Folder(error)) => Err(OpenError::Folder(error).into()),
         }
     }
 
     /// The backends as they are, beside whoever works on them.
-    pub(crate) async fn beside(&self, config: &Config) -> Result<Ports, Failure> {
-        backends::open_beside(config)
-            .await
-            .map_err(|it| not_open(&it))
+    pub(crate) async fn beside(&self, config: &Config) -> Result<Opened, Failure> {
+        let (ports, preparation) = backends::open_beside(config).await?;
+        preparation.store().await?;
+        Ok(Opened {
+            ports,
+            preparation,
+            _lock: None,
+        })
     }
 
-    /// The server that works on the data folder; none when nobody does.
+    /// The server that works on the data folder, or over servers the API at this machine's address;
+    /// none when nobody is there.
     pub(crate) async fn server(&self, config: &Config) -> Result<Option<Api>, Failure> {
+        if let Family::Production { .. } = config.family {
+            let address = skynet_api::url_of(config.api.bind);
+            if !api::is_live(&address).await {
+                return Ok(None);
+            }
+            let opened = self.open(config).await?;
+            return Ok(Some(Api::as_admin(&address, &opened.ports).await?));
+        }
         match backends::look(config) {
             Ok(()) => Ok(None),
             Err(LockError::Held {
                 address: Some(address),
             }) => {
-                let ports = self.beside(config).await?;
-                Ok(Some(Api::as_admin(&address, &ports).await?))
+                let opened = self.beside(config).await?;
+                Ok(Some(Api::as_admin(&address, &opened.ports).await?))
             }
             Err(LockError::Held { address: None }) => Err(Failure::failed(
                 "another command works on the data folder, or a server is just starting",
             )),
-            Err(LockError::Folder(error)) => Err(not_open(&OpenError::Folder(error))),
+            Err(LockError::Folder(error)) => Err(OpenError::Folder(error).into()),
         }
-    }
-}
-
-/// The failure of a command whose backends do not open.
-pub(crate) fn not_open(error: &OpenError) -> Failure {
-    let line = format_args!("{}: {error}", error.setting());
-    if error.is_configuration() {
-        Failure::configuration(line)
-    } else {
-        Failure::failed(line)
     }
 }

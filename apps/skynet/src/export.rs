@@ -8,7 +8,7 @@ use lead::ports::{LeadFinder, StoreError};
 use lead::{Filter, Lead, LeadId, ListQuery, Position};
 
 use crate::commands::Context;
-use crate::failure::Failure;
+use process::Failure;
 
 /// What to do, in detail.
 #[derive(Debug, clap::Args)]

@@ -78,7 +78,7 @@ fn a_configuration_that_cannot_be_used_is_refused_with_one_line() {
         (
             "SKYNET_DATABASE_URL",
             &[
-                ("SKYNET_DATABASE_URL", "mysql://u:hunter2@h/db"),
+                ("SKYNET_DATABASE_URL", "mysql://u:hunter2@h/"),
                 ("SKYNET_QUEUE_URL", "amqp://u:hunter2@h/%2f"),
                 ("SKYNET_CACHE_URL", "redis://:hunter2@h/0"),
             ],
@@ -261,6 +261,10 @@ async fn commands_work_beside_a_running_server() {
     assert_eq!(server.sign_in("grace", "battery staple").await.0, 200);
     place.run(&["user", "disable", "grace"], &[]).ok();
     assert_eq!(server.sign_in("grace", "battery staple").await.0, 401);
+
+    place.run(&["user", "enable", "grace"], &[]).ok();
+    assert_eq!(server.sign_in("grace", "battery staple").await.0, 200);
+    place.run(&["user", "disable", "grace"], &[]).ok();
 
     let users = place.run(&["user", "list"], &[]).ok();
     assert!(

@@ -9,8 +9,8 @@ use tokio::time::{Instant, sleep};
 use tokio_util::sync::CancellationToken;
 
 use crate::Needs;
-use crate::backoff::Backoff;
 use crate::linger::Linger;
+use backends::Backoff;
 
 /// How long one call waits for a first message.
 const WAIT: Duration = Duration::from_secs(1);

@@ -4,21 +4,26 @@
 //! [`lead::StoreLeads`], and settles them; and one task that keeps house. While the store is away
 //! a loop keeps what it holds, spends no attempts, and goes on with the same deliveries later.
 
-mod backoff;
+mod bumps;
 mod hands;
 mod house;
 mod linger;
+mod program;
 
 use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
-use backends::Ports;
+use backends::{Config, Family, Ports};
 use kernel::{Clock, Entropy, Probe};
-use lead::ports::{LeadConsumer, LeadStore};
+use lead::ports::{LeadCache, LeadConsumer, LeadStore};
 use lead::{RetryPolicy, StoreLeads};
+use process::drain_time;
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
+
+pub use self::bumps::SpacedBumps;
+pub use self::program::program;
 
 use self::hands::Hands;
 use self::house::House;
@@ -38,6 +43,29 @@ pub struct Settings {
     pub results_age: Duration,
     /// How long a drain may take; what is not done by then goes back.
     pub drain: Duration,
+    /// How far apart bumps of the cache are at least; zero where a bump costs nothing.
+    pub bump_every: Duration,
+}
+
+impl Settings {
+    /// How far apart bumps are of a cache that all nodes share.
+    pub const SHARED_BUMP_EVERY: Duration = Duration::from_millis(200);
+
+    /// What the configuration says, for so many loops.
+    pub fn of(config: &Config, concurrency: NonZeroUsize) -> Self {
+        Self {
+            batch: config.worker.batch,
+            linger: config.worker.linger,
+            concurrency,
+            retry: config.retry.clone(),
+            results_age: config.worker.results_age,
+            drain: drain_time(config.shutdown),
+            bump_every: match config.family {
+                Family::Embedded { .. } => Duration::ZERO,
+                Family::Production { .. } => Self::SHARED_BUMP_EVERY,
+            },
+        }
+    }
 }
 
 /// What a worker needs of the world.
@@ -59,15 +87,22 @@ pub struct Needs {
 pub struct Worker {
     needs: Needs,
     verdicts: Arc<StoreLeads>,
+    bumps: Option<Arc<SpacedBumps>>,
     settings: Settings,
 }
 
 impl Worker {
     /// A worker on these ports.
     pub fn new(ports: &Ports, settings: Settings) -> Self {
+        let spaced = || SpacedBumps::new(Arc::clone(&ports.cache), settings.bump_every);
+        let bumps = (!settings.bump_every.is_zero()).then(|| Arc::new(spaced()));
+        let cache: Arc<dyn LeadCache> = match &bumps {
+            Some(bumps) => Arc::clone(bumps) as _,
+            None => Arc::clone(&ports.cache),
+        };
         let verdicts = StoreLeads::new(
             Arc::clone(&ports.store),
-            Arc::clone(&ports.cache),
+            cache,
             Arc::clone(&ports.clock),
             Arc::clone(&ports.ids),
             settings.retry.clone(),
@@ -79,14 +114,18 @@ impl Worker {
             clock: Arc::clone(&ports.clock),
             entropy: Arc::clone(&ports.entropy),
         };
-        Self::from_parts(needs, verdicts, settings)
+        Self {
+            bumps,
+            ..Self::from_parts(needs, verdicts, settings)
+        }
     }
 
-    /// A worker on some ports of different origin.
+    /// A worker on some ports of different origin, whose verdicts bump as they like.
     pub fn from_parts(needs: Needs, verdicts: StoreLeads, settings: Settings) -> Self {
         Self {
             needs,
             verdicts: Arc::new(verdicts),
+            bumps: None,
             settings,
         }
     }
@@ -104,6 +143,11 @@ impl Worker {
             results_age: self.settings.results_age,
         };
         let house = tokio::spawn(house.keep(stop.clone()));
+        let is_empty_handed = CancellationToken::new();
+        let bumps = self.bumps.clone().map(|bumps| {
+            let until = is_empty_handed.clone();
+            tokio::spawn(async move { bumps.pass_on(&until).await })
+        });
         while let Some(ended) = loops.join_next().await {
             // What a loop held when it broke is not settled, and so handed out again in time.
             if let Err(error) = ended {
@@ -113,8 +157,13 @@ impl Worker {
                 }
             }
         }
-        if let Err(error) = house.await {
-            tracing::error!(%error, "housekeeping broke");
+        is_empty_handed.cancel();
+        for (task, what) in [(Some(house), "housekeeping"), (bumps, "bumping the cache")] {
+            if let Some(task) = task
+                && let Err(error) = task.await
+            {
+                tracing::error!(%error, "{what} broke");
+            }
         }
     }
 

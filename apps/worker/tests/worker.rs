@@ -50,6 +50,7 @@ fn settings() -> Settings {
         retry: RetryPolicy::default(),
         results_age: Duration::from_hours(720),
         drain: Duration::from_secs(5),
+        bump_every: Duration::ZERO,
     }
 }
 

@@ -75,7 +75,20 @@ pub enum Family {
         queue: Secret<String>,
         /// Redis.
         cache: Secret<String>,
+        /// What the names of queues and keys begin with; empty but where several installations
+        /// share servers. No setting says it.
+        namespace: String,
     },
+}
+
+impl Family {
+    /// Has the names of queues and keys begin with `namespace`, so that several installations can
+    /// share servers; files are each installation's own.
+    pub fn begin_names_with(&mut self, namespace: &str) {
+        if let Self::Production { namespace: it, .. } = self {
+            namespace.clone_into(it);
+        }
+    }
 }
 
 /// What signs tokens.
@@ -281,6 +294,7 @@ fn family(source: &Source, data_dir: &Path) -> Result<Family, ConfigError> {
             store: secret(STORE),
             queue: secret(QUEUE),
             cache: secret(CACHE),
+            namespace: String::new(),
         }),
         [store, queue, cache] => {
             let (name, form) = if !matches!(store, "sqlite" | "mysql") {

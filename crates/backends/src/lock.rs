@@ -24,7 +24,7 @@ const RETRY_EVERY: Duration = Duration::from_millis(10);
 /// The folders of a configuration, for this process alone until it is dropped or ends in any way.
 #[derive(Debug)]
 pub struct DataLock {
-    /// The first one is that of the data folder.
+    /// The first one, if any, is that of the data folder.
     held: Vec<File>,
 }
 
@@ -44,7 +44,8 @@ pub enum LockError {
 
 impl DataLock {
     /// Takes the folders that hold the data, the store and the queue, making them where they are
-    /// missing, for nobody else to read. Waits up to a second for a command to end.
+    /// missing, for nobody else to read. Waits up to a second for a command to end. Servers take
+    /// any number of processes, so of the production family nothing is taken.
     ///
     /// # Errors
     ///
@@ -114,6 +115,9 @@ fn lock_soon(file: &mut File) -> Result<(), LockError> {
 ///
 /// [`LockError::Held`] by somebody; never [`LockError::Folder`] for a folder that is not there.
 pub fn look(config: &Config) -> Result<(), LockError> {
+    if let Family::Production { .. } = config.family {
+        return Ok(());
+    }
     let mut file = match File::open(config.data_dir.join(LOCK_FILE)) {
         Ok(file) => file,
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
@@ -138,7 +142,7 @@ fn note_in(file: &mut File) -> Option<String> {
 /// The folders, each once, in the order in which every process takes them.
 fn folders(config: &Config) -> io::Result<Vec<PathBuf>> {
     let Family::Embedded { store, queue } = &config.family else {
-        return unique([config.data_dir.clone()]);
+        return Ok(Vec::new());
     };
     let parent = |file: &Path| match file.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => parent.to_path_buf(),
@@ -150,14 +154,17 @@ fn folders(config: &Config) -> io::Result<Vec<PathBuf>> {
 fn unique(folders: impl IntoIterator<Item = PathBuf>) -> io::Result<Vec<PathBuf>> {
     let mut known = Vec::new();
     for folder in folders {
-        DirBuilder::new()
-            .recursive(true)
-            .mode(0o700)
-            .create(&folder)?;
+        make(&folder)?;
         let folder = fs::canonicalize(folder)?;
         if !known.contains(&folder) {
             known.push(folder);
         }
     }
     Ok(known)
+}
+
+/// Makes a folder that is not there, for nobody else to read.
+pub(crate) fn make(folder: &Path) -> io::Result<()> {
+    let mut builder = DirBuilder::new();
+    builder.recursive(true).mode(0o700).create(folder)
 }

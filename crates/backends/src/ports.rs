@@ -8,6 +8,11 @@ use lead::ports::{
     Claims, DeadLetters, LeadCache, LeadConsumer, LeadFinder, LeadPublisher, LeadStore,
     QueueMonitor, WaitingLeads,
 };
+use password_bcrypt::BcryptHasher;
+
+use crate::error::OpenError;
+use crate::signing::tokens;
+use crate::{Config, OsEntropy, SystemClock};
 
 /// One family, opened.
 #[derive(Clone)]
@@ -52,4 +57,60 @@ pub struct Ports {
     pub queue_probe: Arc<dyn Probe>,
     /// Whether the cache answers.
     pub cache_probe: Arc<dyn Probe>,
+}
+
+/// What a family differs in.
+pub(crate) struct Adapters {
+    pub(crate) publisher: Arc<dyn LeadPublisher>,
+    pub(crate) consumer: Arc<dyn LeadConsumer>,
+    pub(crate) monitor: Arc<dyn QueueMonitor>,
+    /// `SQLite` and `MySQL` share all but their dialect.
+    pub(crate) store: Arc<store_mysql::MysqlStore>,
+    pub(crate) cache: Arc<dyn LeadCache>,
+    pub(crate) waiting: Arc<dyn WaitingLeads>,
+    pub(crate) throttle: Arc<dyn Throttle>,
+    pub(crate) store_probe: Arc<dyn Probe>,
+    pub(crate) queue_probe: Arc<dyn Probe>,
+    pub(crate) cache_probe: Arc<dyn Probe>,
+}
+
+/// What a process may do about what is not there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Makes {
+    /// It is made.
+    WhatIsMissing,
+    /// It is an error, or done without.
+    Nothing,
+}
+
+impl Adapters {
+    /// With what the families have in common.
+    pub(crate) fn into_ports(self, config: &Config, makes: Makes) -> Result<Ports, OpenError> {
+        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
+        let entropy: Arc<dyn Entropy> = Arc::new(OsEntropy);
+        let hasher = BcryptHasher::new(config.bcrypt_cost).map_err(|_| OpenError::BcryptCost)?;
+        let store = self.store;
+        Ok(Ports {
+            ids: Arc::new(IdSource::new(Arc::clone(&clock), Arc::clone(&entropy))),
+            clock,
+            entropy,
+            publisher: self.publisher,
+            consumer: self.consumer,
+            monitor: self.monitor,
+            store: Arc::clone(&store) as _,
+            finder: Arc::clone(&store) as _,
+            dead_letters: Arc::clone(&store) as _,
+            cache: self.cache,
+            waiting: self.waiting,
+            store_claims: Arc::clone(&store) as _,
+            queue_claims: Arc::clone(&store) as _,
+            accounts: store,
+            hasher: Arc::new(hasher),
+            tokens: Arc::new(tokens(config, makes)?),
+            throttle: self.throttle,
+            store_probe: self.store_probe,
+            queue_probe: self.queue_probe,
+            cache_probe: self.cache_probe,
+        })
+    }
 }

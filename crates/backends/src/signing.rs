@@ -5,11 +5,13 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::os::unix::fs::OpenOptionsExt as _;
 use std::path::{Path, PathBuf};
+use std::process;
 
 use kernel::{Entropy, Secret};
 use token_jwt::{JwtCodec, KeyError, SigningKey};
 
-use crate::{Config, OpenError, OsEntropy, Signing};
+use crate::ports::Makes;
+use crate::{Config, OpenError, OsEntropy, Signing, lock};
 
 /// Who makes the tokens, and for whom.
 const ISSUER: &str = "skynet";
@@ -21,12 +23,13 @@ const MADE_FILE: &str = "jwt-secret";
 /// The largest key file, in bytes.
 const KEY_FILE_MAX_BYTES: u64 = 64 * 1024;
 
-/// Makes and reads the tokens of this installation. A secret that was never made is made now.
+/// Makes and reads the tokens of this installation. A secret that was never made is made now; who
+/// makes nothing gets one that nobody else knows.
 ///
 /// # Errors
 ///
 /// [`OpenError::SigningKey`] or [`OpenError::Folder`].
-pub(crate) fn tokens(config: &Config) -> Result<JwtCodec, OpenError> {
+pub(crate) fn tokens(config: &Config, makes: Makes) -> Result<JwtCodec, OpenError> {
     let key = match &config.signing {
         Signing::Secret(secret) => {
             SigningKey::from_secret(secret).map_err(|error| refused("SKYNET_JWT_SECRET", &error))?
@@ -42,7 +45,10 @@ pub(crate) fn tokens(config: &Config) -> Result<JwtCodec, OpenError> {
         Signing::Made => {
             let file = made_file(config);
             let secret = match read(&file) {
-                Err(error) if error.kind() == io::ErrorKind::NotFound => make(&file),
+                Err(error) if error.kind() == io::ErrorKind::NotFound => match makes {
+                    Makes::WhatIsMissing => make(&file),
+                    Makes::Nothing => Ok(Secret::new(fresh_secret())),
+                },
                 other => other,
             };
             let secret = secret.map_err(OpenError::Folder)?;
@@ -72,14 +78,23 @@ fn read(file: &Path) -> io::Result<Secret<String>> {
     Ok(Secret::new(text))
 }
 
-/// Makes a secret that only this user can read. It is there whole or not at all.
-fn make(file: &Path) -> io::Result<Secret<String>> {
+fn fresh_secret() -> String {
     let mut text = String::new();
     for _ in 0..Signing::SECRET_MIN_BYTES / 8 {
         // Writing to a `String` cannot fail.
         let _ = write!(text, "{:016x}", OsEntropy.random_u64());
     }
-    let fresh = file.with_extension("new");
+    text
+}
+
+/// Makes a secret that only this user can read. It is there whole or not at all, and of several
+/// processes that make one at the same time all get the same.
+fn make(file: &Path) -> io::Result<Secret<String>> {
+    let text = fresh_secret();
+    if let Some(folder) = file.parent() {
+        lock::make(folder)?;
+    }
+    let fresh = file.with_extension(format!("new.{}", process::id()));
     let mut out = File::options()
         .create(true)
         .truncate(true)
@@ -88,6 +103,11 @@ fn make(file: &Path) -> io::Result<Secret<String>> {
         .open(&fresh)?;
     out.write_all(text.as_bytes())?;
     out.sync_all()?;
-    fs::rename(&fresh, file)?;
-    Ok(Secret::new(text))
+    let linked = fs::hard_link(&fresh, file);
+    fs::remove_file(&fresh)?;
+    match linked {
+        Ok(()) => Ok(Secret::new(text)),
+        Err(error) if error.kind() == io::ErrorKind::AlreadyExists => read(file),
+        Err(error) => Err(error),
+    }
 }

@@ -7,20 +7,25 @@
 )]
 
 use std::ffi::OsString;
+use std::num::NonZeroUsize;
 use std::time::Duration;
 
 use auth::Username;
 use backends::{
-    Config, DEVELOPMENT_ACCOUNTS, DataLock, LockError, OpenError, Ports, find_admin, issue_token,
-    look, migrate, open, open_beside,
+    Config, DEVELOPMENT_ACCOUNTS, DataLock, LockError, OpenError, Ports, Work, find_admin,
+    issue_token, look, migrate, open, open_beside,
 };
 use kernel::Secret;
+use lead::{Claim, ClaimKey, Fingerprint, KeyText};
 use tempfile::TempDir;
+use testkit::fixtures::any_user;
 
 const PRODUCTION: [(&str, &str); 2] = [
     ("SKYNET_ENV", "production"),
     ("SKYNET_JWT_SECRET", "k3v9-Q7fz-2mXw-81Lp-0aBd-55Rt-cc9Y"),
 ];
+
+const WORK: Work = Work::Consume(NonZeroUsize::MIN);
 
 fn config(folder: &TempDir, settings: &[(&str, &str)]) -> Config {
     let data = folder.path().join("data");
@@ -87,7 +92,7 @@ async fn a_first_start_in_development_makes_the_accounts_and_later_ones_none() {
     let config = config(&folder, &[]);
     let _lock = DataLock::take(&config).unwrap();
 
-    let ports = open(&config).await.unwrap();
+    let ports = open(&config, WORK).await.unwrap().0;
     for known in DEVELOPMENT_ACCOUNTS {
         assert!(
             signs_in(&ports, known.username, known.password).await,
@@ -98,7 +103,7 @@ async fn a_first_start_in_development_makes_the_accounts_and_later_ones_none() {
     let before = ports.accounts.list(None, 10).await.unwrap();
     drop(ports);
 
-    let again = open_beside(&config).await.unwrap();
+    let again = open_beside(&config).await.unwrap().0;
     assert_eq!(again.accounts.list(None, 10).await.unwrap(), before);
 }
 
@@ -108,7 +113,7 @@ async fn accounts_of_another_cost_are_hashed_at_it() {
     let config = config(&folder, &[("SKYNET_BCRYPT_COST", "4")]);
     let _lock = DataLock::take(&config).unwrap();
 
-    let ports = open(&config).await.unwrap();
+    let ports = open(&config, WORK).await.unwrap().0;
 
     assert!(signs_in(&ports, "admin", "password").await);
     assert!(signs_in(&ports, "api_user", "api123").await);
@@ -120,12 +125,12 @@ async fn production_asks_for_a_migration_and_makes_no_accounts() {
     let config = config(&folder, &PRODUCTION);
     let _lock = DataLock::take(&config).unwrap();
 
-    let refused = open(&config).await.map(drop).unwrap_err();
+    let refused = open(&config, WORK).await.map(drop).unwrap_err();
     assert!(matches!(refused, OpenError::SchemaPending), "{refused}");
     assert!(refused.to_string().contains("skynet migrate"));
 
     migrate(&config).await.unwrap();
-    let ports = open(&config).await.unwrap();
+    let ports = open(&config, WORK).await.unwrap().0;
     assert!(ports.accounts.list(None, 1).await.unwrap().is_empty());
     assert!(find_admin(&ports).await.unwrap().is_none());
 }
@@ -135,9 +140,9 @@ async fn a_made_secret_signs_what_every_process_of_the_folder_reads() {
     let folder = tempfile::tempdir().unwrap();
     let config = config(&folder, &[]);
     let _lock = DataLock::take(&config).unwrap();
-    let server = open(&config).await.unwrap();
+    let server = open(&config, WORK).await.unwrap().0;
 
-    let command = open_beside(&config).await.unwrap();
+    let command = open_beside(&config).await.unwrap().0;
     let admin = find_admin(&command).await.unwrap().unwrap();
     let token = issue_token(&command, &admin, Duration::from_mins(1)).unwrap();
 
@@ -146,4 +151,37 @@ async fn a_made_secret_signs_what_every_process_of_the_folder_reads() {
         .read(token.expose(), server.clock.now())
         .unwrap();
     assert_eq!(claims.user, admin.id);
+}
+
+#[tokio::test]
+async fn a_request_that_ran_when_the_process_ended_can_be_sent_again_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    let config = config(&folder, &[]);
+    let _lock = DataLock::take(&config).unwrap();
+    let key = ClaimKey {
+        owner: any_user(),
+        path: "/api/v1/lead/process".to_owned(),
+        key: KeyText::parse("a key").unwrap(),
+    };
+    let (content, other) = (Fingerprint([1; 32]), Fingerprint([2; 32]));
+    let ports = open(&config, WORK).await.unwrap().0;
+    let began = ports.clock.now();
+    let held = Claim::Held { accepted_at: began };
+    let claimed = ports
+        .store_claims
+        .claim(&key, content, began)
+        .await
+        .unwrap();
+    assert_eq!(claimed, held);
+    drop(ports);
+
+    let ports = open(&config, WORK).await.unwrap().0;
+
+    let now = ports.clock.now();
+    let another = ports.store_claims.claim(&key, other, now).await.unwrap();
+    assert_eq!(another, Claim::OtherContent);
+    let again = ports.store_claims.claim(&key, content, now).await.unwrap();
+    assert_eq!(again, held);
+    let meanwhile = ports.store_claims.claim(&key, content, now).await.unwrap();
+    assert_eq!(meanwhile, Claim::Running);
 }

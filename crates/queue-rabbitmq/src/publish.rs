@@ -47,8 +47,9 @@ enum End {
 }
 
 impl Supervisor {
-    /// Publishes what waits in the list, for as long as the task is let live.
+    /// Once woken, publishes what waits in the list, for as long as the task is let live.
     pub(crate) async fn publish(self, list: Arc<WaitingList>) {
+        self.wake.notified().await;
         let mut outage = Outage::default();
         loop {
             match self.broker.connect().await {

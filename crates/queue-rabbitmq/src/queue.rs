@@ -63,6 +63,18 @@ impl RabbitQueue {
     ///
     /// [`OpenError::Url`] for an address that no broker can have.
     pub fn start(options: Options) -> Result<Self, OpenError> {
+        let queue = Self::dormant(options)?;
+        queue.wake();
+        Ok(queue)
+    }
+
+    /// As [`RabbitQueue::start`], but nothing is connected, and nothing logged, before
+    /// [`RabbitQueue::prepare`] has found everything as it should be.
+    ///
+    /// # Errors
+    ///
+    /// As [`RabbitQueue::start`].
+    pub fn dormant(options: Options) -> Result<Self, OpenError> {
         let address = Address::of(&options)?;
         let topology = Arc::new(Topology::new(&options.namespace, options.policy));
         let broker = Arc::new(Broker::new(address, Arc::clone(&topology))?);
@@ -100,15 +112,19 @@ impl RabbitQueue {
         // A connection that has published may be blocked, and then nothing can be looked up by it.
         tokio::spawn(part(connection));
         allowed?;
-        for wake in &self.wakes {
-            wake.notify_one();
-        }
+        self.wake();
         let mut phase = self.list.phase();
         let is_up = phase.wait_for(|it| !matches!(it, Phase::Down { .. }));
         match timeout(READY_TIMEOUT, is_up).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(LinkFault::Ended.into()),
             Err(_) => Err(LinkFault::Slow.into()),
+        }
+    }
+
+    fn wake(&self) {
+        for wake in &self.wakes {
+            wake.notify_one();
         }
     }
 

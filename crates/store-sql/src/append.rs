@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Mutex, PoisonError};
 
 use async_trait::async_trait;
 use eav::Attributes;
@@ -10,14 +11,15 @@ use lead::ports::{Appended, Arrival, Intake, LeadStore, StoreError};
 use lead::{LeadId, Parked};
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
 
-use crate::dialect::{Dialect, Placed};
+use crate::dialect::Placed;
 use crate::entity::{lead as stored_lead, outcome};
 use crate::failure::{Failure, Trouble};
 use crate::forget::{Forget, Recount};
 use crate::ledger::{DUPLICATE, Ledger, Row, signed};
 use crate::park::Park;
+use crate::riders::Rider;
 use crate::row::LeadRow;
-use crate::store::{SqlStore, Work};
+use crate::store::{Inner, SqlStore, Work};
 
 #[async_trait]
 impl LeadStore for SqlStore {
@@ -25,14 +27,11 @@ impl LeadStore for SqlStore {
         if intake.leads.is_empty() && intake.notes.is_empty() {
             return Ok(Vec::new());
         }
+        if intake.leads.is_empty() && self.ride(intake).await {
+            return Ok(Vec::new());
+        }
         let rows = self.rows_of(intake).await?;
-        let append = Append {
-            dialect: self.inner.dialect.as_ref(),
-            intake,
-            rows,
-            ran_before: AtomicBool::new(false),
-        };
-        Ok(self.transact(&append).await?)
+        Ok(self.carry(intake, rows).await?)
     }
 
     async fn park(&self, parked: &Batch<Parked>) -> Result<(), StoreError> {
@@ -49,6 +48,46 @@ impl LeadStore for SqlStore {
 }
 
 impl SqlStore {
+    /// Has the notes of an intake written by whichever append begins next, its own at the latest.
+    /// Says whether they were.
+    async fn ride(&self, intake: &Intake) -> bool {
+        let Some(seat) = self.inner.riders.sit(intake.notes.as_slice().into()) else {
+            return false;
+        };
+        let empty = Intake::notes_only(intake.at, Vec::new());
+        // What it fails of, those aboard meet again on their own.
+        let _ = self.carry(&empty, Vec::new()).await;
+        seat.arrives().await
+    }
+
+    /// Appends an intake, with the notes of those who wait to be taken along.
+    async fn carry(&self, intake: &Intake, rows: Vec<LeadRow>) -> Result<Vec<Appended>, Failure> {
+        let mut append = Append {
+            store: &self.inner,
+            intake,
+            rows,
+            ran_before: AtomicBool::new(false),
+            takes_riders: true,
+            aboard: Mutex::default(),
+        };
+        let mut done = self.transact(&append).await;
+        let aboard = std::mem::take(
+            append
+                .aboard
+                .get_mut()
+                .unwrap_or_else(PoisonError::into_inner),
+        );
+        if done.is_ok() {
+            aboard.into_iter().for_each(Rider::arrived);
+        } else if matches!(done, Err(Failure::Refused { .. })) && !aboard.is_empty() {
+            // It may be their notes that cannot be stored.
+            drop(aboard);
+            append.takes_riders = false;
+            done = self.transact(&append).await;
+        }
+        done
+    }
+
     /// The rows of an intake's leads. Names that were never met are written at once: they stay
     /// good whatever becomes of the leads.
     async fn rows_of(&self, intake: &Intake) -> Result<Vec<LeadRow>, Failure> {
@@ -70,10 +109,12 @@ impl SqlStore {
 }
 
 struct Append<'a> {
-    dialect: &'a dyn Dialect,
+    store: &'a Inner,
     intake: &'a Intake,
     rows: Vec<LeadRow>,
     ran_before: AtomicBool,
+    takes_riders: bool,
+    aboard: Mutex<Vec<Rider>>,
 }
 
 #[async_trait]
@@ -86,6 +127,7 @@ impl Work for Append<'_> {
         for note in &self.intake.notes {
             ledger.note(note);
         }
+        self.take_riders(&mut ledger);
         let mut outcomes = Vec::with_capacity(self.rows.len());
         while outcomes.len() < self.rows.len() {
             let from = outcomes.len();
@@ -114,6 +156,17 @@ enum Stand {
 }
 
 impl Append<'_> {
+    /// Takes those who wait along, and notes what they and those of an earlier run brought.
+    fn take_riders(&self, ledger: &mut Ledger) {
+        let mut aboard = self.aboard.lock().unwrap_or_else(PoisonError::into_inner);
+        if self.takes_riders {
+            aboard.extend(self.store.riders.board_all());
+        }
+        for note in aboard.iter().flat_map(Rider::notes) {
+            ledger.note(note);
+        }
+    }
+
     /// Places rows whose ids differ. What is recorded of them is read afterwards: whoever else
     /// decides about one of them has then committed, or waits for this transaction.
     async fn place(
@@ -124,7 +177,7 @@ impl Append<'_> {
         ledger: &mut Ledger,
     ) -> Result<Vec<Stand>, Trouble> {
         let all: Vec<&LeadRow> = rows.iter().collect();
-        let mut placed = self.dialect.place(tx, &all, rivals).await?;
+        let mut placed = self.store.dialect.place(tx, &all, rivals).await?;
         ledger.learn(tx, rows.iter().map(|it| it.id)).await?;
         let known: Vec<_> = rows
             .iter()
@@ -144,7 +197,12 @@ impl Append<'_> {
                 .zip(&known)
                 .filter_map(|(row, known)| known.is_none().then_some(row))
                 .collect();
-            let mut again = self.dialect.place(tx, &open, rivals).await?.into_iter();
+            let mut again = self
+                .store
+                .dialect
+                .place(tx, &open, rivals)
+                .await?
+                .into_iter();
             for (placed, known) in placed.iter_mut().zip(&known) {
                 if known.is_none() {
                     *placed = again.next().unwrap_or(Placed::IdClash);

@@ -46,6 +46,35 @@ impl Claims for SqlStore {
     }
 }
 
+impl SqlStore {
+    /// Gives back every key whose request runs, as if it had published something. Only for a process
+    /// that has just begun and has the store for itself, since then nothing runs.
+    ///
+    /// # Errors
+    ///
+    /// [`ClaimsError`]; the keys may still be held until their leases end.
+    pub async fn release_running_claims(&self) -> Result<(), ClaimsError> {
+        Ok(self.transact(&ReleaseRunning).await?)
+    }
+}
+
+struct ReleaseRunning;
+
+#[async_trait]
+impl Work for ReleaseRunning {
+    type Out = ();
+
+    async fn run(&self, tx: &DatabaseTransaction) -> Result<(), Trouble> {
+        Entity::update_many()
+            .col_expr(Column::State, RELEASED.into())
+            .col_expr(Column::MayBePublished, true.into())
+            .filter(Column::State.eq(RUNNING))
+            .exec(tx)
+            .await?;
+        Ok(())
+    }
+}
+
 struct Take<'a> {
     key: &'a ClaimKey,
     content: Fingerprint,

@@ -9,7 +9,7 @@ use lead::{BatchNote, LeadId, RowKey, Status};
 use sea_orm::sea_query::extension::mysql::{IndexHintScope, MySqlSelectStatementExt};
 use sea_orm::sea_query::{Expr, OnConflict};
 use sea_orm::{
-    ActiveValue, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbErr, EntityTrait,
+    ActiveValue, ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, EntityTrait,
     IntoActiveModel, QueryFilter, QuerySelect, Statement,
 };
 use uuid::Uuid;
@@ -19,6 +19,9 @@ use crate::results::errors_column;
 
 /// Rows in one statement.
 const CHUNK: usize = 500;
+
+/// `submissions.stored`, which is a word of `MySQL`.
+const STORED: &str = "`stored`";
 
 /// `outcomes.kind` of a lead whose e-mail was held.
 pub(crate) const DUPLICATE: &str = "duplicate";
@@ -163,9 +166,8 @@ impl Ledger {
         self.write_outcomes(tx).await?;
         write_rejected(tx, self.rejected).await?;
         let ids: Vec<Uuid> = self.submissions.keys().copied().collect();
-        for (id, change) in self.submissions {
-            change.write(tx, id, self.at).await?;
-        }
+        let changes: Vec<(Uuid, Change)> = self.submissions.into_iter().collect();
+        write_submissions(tx, &changes, self.at).await?;
         for chunk in ids.chunks(CHUNK) {
             touch(tx, chunk, self.at).await?;
         }
@@ -255,47 +257,90 @@ async fn write_rejected(
     Ok(())
 }
 
-impl Change {
-    async fn write(self, tx: &DatabaseTransaction, id: Uuid, at: Timestamp) -> Result<(), DbErr> {
-        use submission::Column;
-        let changes = [
-            (Column::Received, at_least("received", self.received)),
-            (Column::Rejected, at_least("rejected", self.rejected)),
-            (Column::Stored, plus("`stored`", self.stored)),
-            (Column::Duplicate, plus("duplicate", self.duplicate)),
-            (Column::Failed, plus("failed", self.failed)),
-        ];
-        if let Some((owner, accepted_at)) = self.header {
-            let row = submission::ActiveModel {
-                id: ActiveValue::Set(id),
-                owner: ActiveValue::Set(owner),
-                accepted_at: ActiveValue::Set(accepted_at.date_time()),
-                received: ActiveValue::Set(self.received),
-                rejected: ActiveValue::Set(self.rejected),
-                is_complete: ActiveValue::Set(self.complete),
-                stored: ActiveValue::Set(self.stored),
-                duplicate: ActiveValue::Set(self.duplicate),
-                failed: ActiveValue::Set(self.failed),
-                finished_at: ActiveValue::Set(None),
-                touched_at: ActiveValue::Set(at.date_time()),
-            };
-            let mut merged = OnConflict::column(Column::Id);
-            merged.values(changes);
-            if self.complete {
-                merged.value(Column::IsComplete, true);
+/// Merges changes into submissions, in their order. Those that know their submission's header go
+/// in statements of many rows, which make a row where there is none.
+async fn write_submissions(
+    tx: &DatabaseTransaction,
+    changes: &[(Uuid, Change)],
+    at: Timestamp,
+) -> Result<(), DbErr> {
+    for alike in changes.chunk_by(|one, next| one.1.header.is_some() == next.1.header.is_some()) {
+        for chunk in alike.chunks(CHUNK) {
+            let rows = chunk.iter().filter_map(|(id, change)| change.row(*id, at));
+            let rows: Vec<submission::ActiveModel> = rows.collect();
+            if rows.is_empty() {
+                for (id, change) in chunk {
+                    change.add_to(tx, *id).await?;
+                }
+            } else {
+                merge(tx, rows).await?;
             }
-            submission::Entity::insert(row)
-                .on_conflict(merged)
-                .exec_without_returning(tx)
-                .await?;
-        } else {
-            let mut update = submission::Entity::update_many().filter(Column::Id.eq(id));
-            for (column, value) in changes {
-                update = update.col_expr(column, value);
-            }
-            update.exec(tx).await?;
         }
-        Ok(())
+    }
+    Ok(())
+}
+
+/// Inserts rows of submissions, or merges them with what is there.
+async fn merge(tx: &DatabaseTransaction, rows: Vec<submission::ActiveModel>) -> Result<(), DbErr> {
+    use submission::Column;
+    let given = |column: &str| match tx.get_database_backend() {
+        DbBackend::MySql => format!("VALUES({column})"),
+        _ => format!("excluded.{column}"),
+    };
+    let larger = |column: &str| {
+        let given = given(column);
+        Expr::cust(format!(
+            "CASE WHEN {column} < {given} THEN {given} ELSE {column} END"
+        ))
+    };
+    let sum = |column: &str| Expr::cust(format!("{column} + {}", given(column)));
+    let merged = OnConflict::column(Column::Id)
+        .values([
+            (Column::Received, larger("received")),
+            (Column::Rejected, larger("rejected")),
+            (Column::IsComplete, larger("is_complete")),
+            (Column::Stored, sum(STORED)),
+            (Column::Duplicate, sum("duplicate")),
+            (Column::Failed, sum("failed")),
+        ])
+        .to_owned();
+    submission::Entity::insert_many(rows)
+        .on_conflict(merged)
+        .exec_without_returning(tx)
+        .await
+        .map(drop)
+}
+
+impl Change {
+    /// The row it makes where its submission has none; none where the header is not known.
+    fn row(&self, id: Uuid, at: Timestamp) -> Option<submission::ActiveModel> {
+        let (owner, accepted_at) = self.header?;
+        Some(submission::ActiveModel {
+            id: ActiveValue::Set(id),
+            owner: ActiveValue::Set(owner),
+            accepted_at: ActiveValue::Set(accepted_at.date_time()),
+            received: ActiveValue::Set(self.received),
+            rejected: ActiveValue::Set(self.rejected),
+            is_complete: ActiveValue::Set(self.complete),
+            stored: ActiveValue::Set(self.stored),
+            duplicate: ActiveValue::Set(self.duplicate),
+            failed: ActiveValue::Set(self.failed),
+            finished_at: ActiveValue::Set(None),
+            touched_at: ActiveValue::Set(at.date_time()),
+        })
+    }
+
+    /// Adds the counts to a submission, if it is there. Without a header there is nothing else.
+    async fn add_to(&self, tx: &DatabaseTransaction, id: Uuid) -> Result<(), DbErr> {
+        use submission::Column;
+        submission::Entity::update_many()
+            .col_expr(Column::Stored, plus(STORED, self.stored))
+            .col_expr(Column::Duplicate, plus("duplicate", self.duplicate))
+            .col_expr(Column::Failed, plus("failed", self.failed))
+            .filter(Column::Id.eq(id))
+            .exec(tx)
+            .await
+            .map(drop)
     }
 }
 
@@ -323,15 +368,7 @@ async fn touch(tx: &DatabaseTransaction, ids: &[Uuid], at: Timestamp) -> Result<
         .map(drop)
 }
 
-/// The larger of a column and a number.
-fn at_least(column: &'static str, number: i64) -> Expr {
-    Expr::cust_with_values(
-        format!("CASE WHEN {column} < ? THEN ? ELSE {column} END"),
-        [number, number],
-    )
-}
-
-/// A column with a number added to it. (`stored` is a word of `MySQL`, hence its quotes.)
+/// A column with a number added to it.
 fn plus(column: &'static str, number: i64) -> Expr {
     Expr::cust_with_values(format!("{column} + ?"), [number])
 }

@@ -19,6 +19,7 @@ mod packed;
 mod park;
 mod place;
 mod results;
+mod riders;
 mod row;
 mod store;
 

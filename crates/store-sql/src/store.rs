@@ -12,6 +12,7 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, Transact
 use crate::dialect::Dialect;
 use crate::failure::{Failure, Trouble};
 use crate::names::Names;
+use crate::riders::Riders;
 
 /// Every port of the store, over one database.
 #[derive(Clone)]
@@ -24,6 +25,7 @@ pub(crate) struct Inner {
     reader: DatabaseConnection,
     pub(crate) dialect: Box<dyn Dialect>,
     pub(crate) names: Names,
+    pub(crate) riders: Riders,
 }
 
 /// Transactions that are tried before a conflict counts as an outage.
@@ -50,6 +52,7 @@ impl SqlStore {
                 reader,
                 dialect,
                 names: Names::default(),
+                riders: Riders::default(),
             }),
         }
     }

@@ -12,8 +12,8 @@ use std::sync::Arc;
 
 use eav::Value;
 use kernel::Batch;
-use lead::ports::{Appended, Intake, LeadFinder, LeadStore};
-use lead::{Filter, ListQuery, MatchKey, Position};
+use lead::ports::{Appended, Intake, LeadFinder, LeadStore, StoreError};
+use lead::{BatchNote, Filter, ListQuery, MatchKey, Position};
 use rusqlite::Connection;
 use store_sqlite::OpenError;
 use testkit::fixtures::{
@@ -306,4 +306,48 @@ async fn the_longest_intake_is_stored_whole() {
     assert_eq!(again, first);
     let total = store.total(&Filter::default()).await.unwrap();
     assert_eq!(total.count, leads.len() as u64);
+}
+
+/// Has an append of a lead and one of a note wait for the file at once, in this order, and lets
+/// them in.
+async fn append_together(folder: &Path, note: BatchNote) -> [Result<(), StoreError>; 2] {
+    let store = store_in(folder).await;
+    let leads = intake_of(&[any_lead()]);
+    let notes = Intake::notes_only(now(), vec![note]);
+    let held = sql(folder);
+    held.execute_batch("BEGIN IMMEDIATE").unwrap();
+    let (leads, notes, ()) = tokio::join!(biased; store.append(&leads), store.append(&notes), async {
+        held.execute_batch("ROLLBACK").unwrap();
+    });
+    [leads.map(drop), notes.map(drop)]
+}
+
+#[tokio::test]
+async fn notes_are_written_with_the_leads_of_another_append() {
+    let folder = fresh_folder();
+    let note = any_bulk().note(1, 0, true);
+    let [leads, notes] = append_together(folder.path(), note).await;
+    leads.unwrap();
+    notes.unwrap();
+    let db = sql(folder.path());
+    assert_eq!(count(&db, "leads"), 1);
+    assert_eq!(count(&db, "submissions"), 1);
+}
+
+#[tokio::test]
+async fn a_note_that_is_refused_takes_no_leads_with_it() {
+    let folder = fresh_folder();
+    drop(store_in(folder.path()).await);
+    let trigger = "CREATE TRIGGER refusal BEFORE INSERT ON submissions BEGIN \
+                   SELECT RAISE(ABORT, 'refused'); END";
+    sql(folder.path()).execute_batch(trigger).unwrap();
+    let [leads, notes] = append_together(folder.path(), any_bulk().note(1, 0, true)).await;
+    leads.unwrap();
+    assert!(
+        matches!(notes, Err(StoreError::Refused { .. })),
+        "{notes:?}"
+    );
+    let db = sql(folder.path());
+    assert_eq!(count(&db, "leads"), 1);
+    assert_eq!(count(&db, "submissions"), 0);
 }

@@ -14,12 +14,13 @@ const PROGRAM_VARIABLE: &str = "SKYNET_RIG_MYSQLD";
 const PACKAGE: &str = "mariadb-server-core";
 
 /// `root` may do everything. `skynet` is what an application is: it owns the databases whose names
-/// begin with `skynet`, and is held to `read_only`. Both without a password.
+/// begin with `skynet`, of which one is there, and is held to `read_only`. Both without a password.
 const ACCOUNTS: &str = "\
 CREATE USER IF NOT EXISTS root@'%' IDENTIFIED BY '';
 GRANT ALL ON *.* TO root@'%' WITH GRANT OPTION;
 CREATE USER IF NOT EXISTS skynet@'%' IDENTIFIED BY '';
 GRANT ALL ON `skynet%`.* TO skynet@'%';
+CREATE DATABASE IF NOT EXISTS skynet;
 ";
 
 /// A private `MariaDB` or `MySQL`.

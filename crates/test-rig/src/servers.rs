@@ -52,6 +52,24 @@ impl Servers {
         Ok(())
     }
 
+    /// What an application is told in order to use them, by the names of its settings: an empty
+    /// database, a virtual host without queues, and no keys.
+    pub fn settings(&self) -> [(&'static str, String); 3] {
+        let (store, queue) = (self.database.address(), self.broker.address());
+        let cache = self.cache.address();
+        [
+            (
+                "SKYNET_DATABASE_URL",
+                format!("mysql://skynet@{store}/skynet"),
+            ),
+            (
+                "SKYNET_QUEUE_URL",
+                format!("amqp://guest:guest@{queue}/%2f"),
+            ),
+            ("SKYNET_CACHE_URL", format!("redis://{cache}/0")),
+        ]
+    }
+
     /// Where they keep data and logs; gone with the servers.
     pub fn folder(&self) -> &std::path::Path {
         self.folder.path()

@@ -235,13 +235,15 @@ async fn a_dry_run_counts_and_queues_nothing() {
 
 #[tokio::test]
 async fn a_queue_that_is_away_is_503_and_one_that_is_full_refuses_bulk_first() {
-    let world = World::new().await;
-    world.api.family.queue.set_away(true);
+    let world = World::over_doubles().await;
+    world.api.doubles().queue.set_away(true);
     let answer = world.post(BULK, &json!({"leads": leads(3)})).await;
     assert_problem(&answer, 503, "queue-unavailable", BULK);
 
-    let api =
-        Api::with(|settings, _| settings.watermarks = Watermarks { bulk: 0, single: 1 }).await;
+    let api = Api::over_doubles_with(|settings, _| {
+        settings.watermarks = Watermarks { bulk: 0, single: 1 }
+    })
+    .await;
     let world = World::of(api).await;
     let answer = world.post(BULK, &json!({"leads": leads(3)})).await;
     assert_problem(&answer, 503, "overloaded", BULK);

@@ -1,7 +1,7 @@
 //! `Idempotency-Key`.
 
 use kernel::Batch;
-use lead::ports::{Claims, LeadPublisher};
+use lead::ports::LeadPublisher;
 use lead::{ClaimKey, Fingerprint, KeyText};
 use serde_json::json;
 
@@ -87,8 +87,8 @@ async fn the_same_request_at_once_is_409_and_keys_are_each_ones_own() {
         path: SYNC.into(),
         key: KeyText::parse("k").unwrap(),
     };
-    let claims = &world.api.family.store_claims;
-    let now = kernel::Clock::now(world.api.family.clock.as_ref());
+    let claims = &world.api.ports.store_claims;
+    let now = kernel::Clock::now(world.api.ports.clock.as_ref());
     claims.claim(&key, Fingerprint([0; 32]), now).await.unwrap();
     let token = world.api.token_of(&account);
     let send = |token: String| {
@@ -132,18 +132,18 @@ async fn the_same_request_at_once_is_409_and_keys_are_each_ones_own() {
 
 #[tokio::test]
 async fn a_request_that_failed_gets_the_same_ids_when_it_is_sent_again() {
-    let world = World::new().await;
+    let world = World::over_doubles().await;
     let body = json!({"leads": leads(5)}).to_string();
-    world.api.family.queue.set_away(true);
+    world.api.doubles().queue.set_away(true);
     let failed = world.send(BULK, &[JSON, KEY], body.clone()).await;
     assert_eq!(failed.status, 503, "{failed:?}");
     let lost = failed.json()["processing_id"].clone();
-    world.api.family.queue.set_away(false);
+    world.api.doubles().queue.set_away(false);
     let done = world.send(BULK, &[JSON, KEY], body.clone()).await;
     assert_eq!((done.status, &done.json()["processing_id"]), (202, &lost));
 
     // The message of an attempt whose confirm was lost is in the queue a second time.
-    let family = &world.api.family;
+    let family = &world.api.doubles();
     let ask = lead::ports::ReceiveAsk {
         max_leads: 1_000,
         wait: std::time::Duration::ZERO,

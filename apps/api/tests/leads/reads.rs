@@ -225,8 +225,8 @@ async fn only_admins_read_leads_and_the_rest_learn_nothing() {
 
 #[tokio::test]
 async fn a_store_that_is_away_is_503() {
-    let world = World::new().await;
-    world.api.family.store.set_away(true);
+    let world = World::over_doubles().await;
+    world.api.doubles().store.set_away(true);
     for path in [
         LIST,
         "/api/v1/stats",

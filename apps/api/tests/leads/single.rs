@@ -206,13 +206,13 @@ async fn a_dry_run_validates_looks_for_a_duplicate_and_writes_nothing() {
 
 #[tokio::test]
 async fn a_backend_that_is_away_promises_nothing() {
-    let world = World::new().await;
-    world.api.family.queue.set_away(true);
+    let world = World::over_doubles().await;
+    world.api.doubles().queue.set_away(true);
     let answer = world.post(ASYNC, &any_lead()).await;
     assert_problem(&answer, 503, "queue-unavailable", ASYNC);
     assert!(answer.header("retry-after").parse::<u32>().unwrap() >= 1);
-    world.api.family.queue.set_away(false);
-    world.api.family.store.set_away(true);
+    world.api.doubles().queue.set_away(false);
+    world.api.doubles().store.set_away(true);
     assert_problem(
         &world.post(SYNC, &any_lead()).await,
         503,
@@ -224,6 +224,6 @@ async fn a_backend_that_is_away_promises_nothing() {
         202,
         "the queue is there"
     );
-    world.api.family.store.set_away(false);
+    world.api.doubles().store.set_away(false);
     assert_eq!((world.stored().await, world.queued().await), (0, 1));
 }

@@ -4,8 +4,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use auth::Role;
+use families::Kind;
 use kernel::Timestamp;
-use lead::ports::{LeadConsumer, LeadFinder, QueueMonitor, ReceiveAsk};
+use lead::ports::ReceiveAsk;
 use lead::{RetryPolicy, StoreLeads};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -27,6 +28,11 @@ pub(crate) struct World {
 impl World {
     pub(crate) async fn new() -> Self {
         Self::of(Api::start().await).await
+    }
+
+    /// Over adapters that can be hurt.
+    pub(crate) async fn over_doubles() -> Self {
+        Self::of(Api::over_doubles().await).await
     }
 
     pub(crate) async fn of(api: Api) -> Self {
@@ -59,15 +65,19 @@ impl World {
 
     /// Messages that wait.
     pub(crate) async fn queued(&self) -> u64 {
-        let depths = self.api.family.queue.depths().await.unwrap();
+        if self.api.kind() == Kind::Production {
+            // What a broker says of its queues is good for so long.
+            tokio::time::sleep(Duration::from_millis(300)).await;
+        }
+        let depths = self.api.ports.monitor.depths().await.unwrap();
         depths.iter().map(|it| it.ready).sum()
     }
 
     /// Leads in the store.
     pub(crate) async fn stored(&self) -> u64 {
         self.api
-            .family
-            .store
+            .ports
+            .finder
             .stats(Timestamp::from_unix_ms(0))
             .await
             .unwrap()
@@ -80,26 +90,23 @@ impl World {
 
     /// Stores everything that waits.
     pub(crate) async fn work(&self) {
-        let family = &self.api.family;
+        let ports = &self.api.ports;
         let worker = StoreLeads::new(
-            family.store.clone(),
-            family.cache.clone(),
-            family.clock.clone(),
-            Arc::clone(&family.ids),
+            ports.store.clone(),
+            ports.cache.clone(),
+            ports.clock.clone(),
+            Arc::clone(&ports.ids),
             RetryPolicy::default(),
         );
         let ask = ReceiveAsk {
             max_leads: 1_000,
-            wait: Duration::ZERO,
+            wait: Duration::from_secs(1),
             linger: Duration::ZERO,
         };
-        loop {
-            let deliveries = family.consumer.receive(ask).await.unwrap();
-            if deliveries.is_empty() {
-                return;
-            }
+        while self.queued().await > 0 {
+            let deliveries = ports.consumer.receive(ask).await.unwrap();
             let settled = worker.run(&deliveries).await.unwrap();
-            family.consumer.settle(settled).await.unwrap();
+            ports.consumer.settle(settled).await.unwrap();
         }
     }
 }

@@ -116,7 +116,7 @@ async fn every_route_lets_in_whom_the_table_says_and_nobody_else() {
 
 #[tokio::test]
 async fn a_token_that_is_no_good_is_refused_with_the_reason() {
-    let api = Api::start().await;
+    let api = Api::over_doubles().await;
     let path = "/api/v1/user/profile";
     let answer = api.get(path, "nonsense").await;
     assert_problem(&answer, 401, "invalid-token", path);
@@ -131,7 +131,7 @@ async fn a_token_that_is_no_good_is_refused_with_the_reason() {
 
     let token = api.token(Role::User).await;
     assert_eq!(api.get(path, &token).await.status, 200);
-    api.family
+    api.doubles()
         .clock
         .advance(std::time::Duration::from_secs(3_700));
     assert_problem(&api.get(path, &token).await, 401, "expired-token", path);
@@ -139,10 +139,10 @@ async fn a_token_that_is_no_good_is_refused_with_the_reason() {
 
 #[tokio::test]
 async fn while_the_store_is_away_reading_and_admin_routes_answer_503() {
-    let api = Api::start().await;
+    let api = Api::over_doubles().await;
     let user = api.token(Role::User).await;
     let admin = api.token(Role::Admin).await;
-    api.family.accounts.set_away(true);
+    api.doubles().accounts.set_away(true);
     for (path, token) in [("/api/v1/user/profile", &user), ("/api/v1/users", &admin)] {
         let answer = api.get(path, token).await;
         assert_problem(&answer, 503, "store-unavailable", path);
@@ -152,9 +152,9 @@ async fn while_the_store_is_away_reading_and_admin_routes_answer_503() {
 
 #[tokio::test]
 async fn a_submitting_route_takes_a_token_alone_while_the_store_is_away() {
-    let api = Api::start().await;
+    let api = Api::over_doubles().await;
     let user = api.token(Role::User).await;
-    api.family.accounts.set_away(true);
+    api.doubles().accounts.set_away(true);
     for line in table().iter().filter(|it| it.who == Who::Submitter) {
         let method = Method::from_bytes(line.method.as_str().as_bytes()).unwrap();
         let answer = Api::send(api.request(method, line.path).bearer_auth(&user)).await;

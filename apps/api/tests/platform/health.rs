@@ -8,7 +8,7 @@ const READY: &str = "/api/v1/health/ready";
 
 #[tokio::test]
 async fn ready_tells_each_dependency_and_needs_the_store_and_the_queue() {
-    let api = Api::start().await;
+    let api = Api::over_doubles().await;
     let look = || Api::send(api.request(Method::GET, READY));
     let answer = look().await;
     assert_eq!(answer.status, 200);
@@ -17,21 +17,21 @@ async fn ready_tells_each_dependency_and_needs_the_store_and_the_queue() {
         serde_json::json!({"store": "up", "queue": "up", "cache": "up"})
     );
 
-    api.family.cache_probe.set_away(true);
+    api.doubles().cache_probe.set_away(true);
     let answer = look().await;
     assert_eq!(
         (answer.status, &answer.json()["data"]["cache"]),
         (200, &"down".into())
     );
 
-    api.family.store_probe.set_away(true);
+    api.doubles().store_probe.set_away(true);
     let answer = look().await;
     assert_problem(&answer, 503, "not-ready", READY);
     assert_eq!(answer.json()["data"]["store"], "down");
     assert_eq!(answer.json()["data"]["queue"], "up");
 
-    api.family.store_probe.set_away(false);
-    api.family.queue_probe.set_away(true);
+    api.doubles().store_probe.set_away(false);
+    api.doubles().queue_probe.set_away(true);
     assert_problem(&look().await, 503, "not-ready", READY);
     for path in ["/api/v1/health", "/api/v1/health/live"] {
         assert_eq!(Api::send(api.request(Method::GET, path)).await.status, 200);

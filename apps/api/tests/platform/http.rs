@@ -229,7 +229,7 @@ async fn a_panic_in_a_handler_is_a_500_and_the_connection_stays() {
 
 #[tokio::test]
 async fn too_many_requests_of_one_caller_are_429_and_others_go_on() {
-    let api = Api::with(|settings, _| settings.rate_per_minute = 3).await;
+    let api = Api::over_doubles_with(|settings, _| settings.rate_per_minute = 3).await;
     let (flooder, other) = (api.token(Role::User).await, api.token(Role::User).await);
     let path = "/api/v1/user/profile";
     for left in [2, 1, 0] {
@@ -251,7 +251,7 @@ async fn too_many_requests_of_one_caller_are_429_and_others_go_on() {
         assert_eq!(answer.status, 200);
         assert_common_headers(&answer);
     }
-    api.family.clock.advance(Duration::from_secs(20));
+    api.doubles().clock.advance(Duration::from_secs(20));
     assert_eq!(api.get(path, &flooder).await.status, 200);
 }
 

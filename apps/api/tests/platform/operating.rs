@@ -14,15 +14,15 @@ const REPLAY: &str = "/api/v1/failed/replay";
 
 #[tokio::test]
 async fn parked_leads_are_listed_shown_replayed_and_discarded() {
-    let api = Api::start().await;
+    let api = Api::over_doubles().await;
     let admin = api.token(Role::Admin).await;
     // Fixtures are parked at the host's time, which is past the start of this clock.
-    api.family.clock.advance(Duration::from_mins(1));
+    api.doubles().clock.advance(Duration::from_mins(1));
     let leads = [any_lead(), any_lead(), any_lead()];
     let mut letters: Vec<_> = leads.iter().map(parked).collect();
     letters.push(parked_bytes(b"\x00\xff"));
     let unreadable = letters[3].id;
-    api.family
+    api.doubles()
         .store
         .park(&Batch::new(letters).unwrap())
         .await
@@ -57,7 +57,7 @@ async fn parked_leads_are_listed_shown_replayed_and_discarded() {
             answer.json()["data"],
             json!({"dry_run": dry_run, "replayed": 1, "unreadable": 1, "unknown": 1})
         );
-        assert_eq!(api.family.store.count().await.unwrap(), left);
+        assert_eq!(api.doubles().store.count().await.unwrap(), left);
     }
 
     let path = format!("{FAILED}/{}", leads[1].id);
@@ -69,7 +69,7 @@ async fn parked_leads_are_listed_shown_replayed_and_discarded() {
         .await
         .json();
     assert_eq!(all["data"]["replayed"], 1);
-    assert_eq!(api.family.store.count().await.unwrap(), 1);
+    assert_eq!(api.doubles().store.count().await.unwrap(), 1);
     assert!(all["thread_key"].is_string());
 }
 
@@ -95,7 +95,7 @@ async fn a_replay_names_ids_or_all_and_not_both() {
 
 #[tokio::test]
 async fn the_queue_is_503_while_it_is_away_and_the_cache_can_be_cleared() {
-    let api = Api::start().await;
+    let api = Api::over_doubles().await;
     let admin = api.token(Role::Admin).await;
     let path = "/api/v1/queue";
     let queues = api.get(path, &admin).await.json();
@@ -103,7 +103,7 @@ async fn the_queue_is_503_while_it_is_away_and_the_cache_can_be_cleared() {
     for member in ["name", "ready", "in_flight", "consumers", "parked"] {
         assert!(first.get(member).is_some(), "{member}");
     }
-    api.family.queue.set_away(true);
+    api.doubles().queue.set_away(true);
     assert_problem(&api.get(path, &admin).await, 503, "queue-unavailable", path);
     let clear = api
         .request(Method::POST, "/api/v1/cache/clear")

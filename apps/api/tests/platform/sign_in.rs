@@ -1,6 +1,5 @@
 use std::time::Duration;
 
-use auth::ports::AccountStore;
 use auth::{AccountChange, Role};
 use reqwest::Method;
 use serde_json::Value;
@@ -58,7 +57,7 @@ async fn whatever_is_wrong_with_a_sign_in_the_answer_is_the_same() {
         is_active: Some(false),
         ..AccountChange::default()
     };
-    api.family
+    api.ports
         .accounts
         .change(disabled.id, &change)
         .await
@@ -84,7 +83,7 @@ async fn whatever_is_wrong_with_a_sign_in_the_answer_is_the_same() {
 
 #[tokio::test]
 async fn the_eleventh_sign_in_waits_and_then_succeeds() {
-    let api = Api::start().await;
+    let api = Api::over_doubles().await;
     let (account, other) = (
         api.account(&[Role::User]).await,
         api.account(&[Role::User]).await,
@@ -104,7 +103,7 @@ async fn the_eleventh_sign_in_waits_and_then_succeeds() {
             .status,
         200
     );
-    api.family.clock.advance(Duration::from_secs(wait));
+    api.doubles().clock.advance(Duration::from_secs(wait));
     assert_eq!(api.sign_in(name, "password123").await.status, 200);
 }
 

@@ -1,4 +1,4 @@
-//! A server on a free port, over the reference adapters.
+//! A server on a free port, over the family of the run.
 #![allow(
     dead_code,
     clippy::unwrap_used,
@@ -13,20 +13,20 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
-use auth::ports::{AccountStore, TokenCodec};
-use auth::{Claims, NewAccount, Role, Roles, TokenId};
+use auth::{Claims, NewAccount, NewPassword, Role, Roles, TokenId};
 use backends::Ports;
-use kernel::Clock;
+use families::{Kind, Place};
 use reqwest::header::HeaderMap;
 use reqwest::{Method, RequestBuilder, Response};
 use serde_json::Value;
 use skynet_api::{Running, Server, Services, Settings};
 use testkit::fixtures::{any_account, any_id};
-use testkit::memory::{Family, family};
+use testkit::memory::Family;
 
 /// A running server and what is behind it.
 pub struct Api {
-    pub family: Family,
+    place: Place,
+    pub ports: Ports,
     pub address: SocketAddr,
     pub services: Arc<Services>,
     client: reqwest::Client,
@@ -64,20 +64,34 @@ impl Answer {
 }
 
 impl Api {
+    /// Over the family of this run.
     pub async fn start() -> Self {
         Self::with(|_, _| ()).await
     }
 
     /// With settings and ports of one's own.
     pub async fn with(change: impl FnOnce(&mut Settings, &mut Ports)) -> Self {
-        let family = family();
+        Self::over(Place::of_this_run().await, change)
+    }
+
+    /// Over adapters that can be hurt.
+    pub async fn over_doubles() -> Self {
+        Self::over_doubles_with(|_, _| ()).await
+    }
+
+    /// Over adapters that can be hurt, with settings and ports of one's own.
+    pub async fn over_doubles_with(change: impl FnOnce(&mut Settings, &mut Ports)) -> Self {
+        Self::over(Place::reference(), change)
+    }
+
+    fn over(place: Place, change: impl FnOnce(&mut Settings, &mut Ports)) -> Self {
         let mut settings = Settings {
             workers: 1,
             shutdown: Duration::from_secs(2),
             ..Settings::default()
         };
         settings.times.probe_age = Duration::ZERO;
-        let mut ports = ports(&family);
+        let mut ports = place.ports.clone();
         change(&mut settings, &mut ports);
         let services = Services::new(ports, settings);
         let listener = Server::bind(SocketAddr::from(([127, 0, 0, 1], 0))).unwrap();
@@ -88,7 +102,8 @@ impl Api {
             .build()
             .unwrap();
         Self {
-            family,
+            ports: place.ports.clone(),
+            place,
             address: running.address,
             services,
             client,
@@ -96,19 +111,31 @@ impl Api {
         }
     }
 
+    /// The adapters behind it that can be hurt.
+    pub fn doubles(&self) -> &Family {
+        self.place.doubles()
+    }
+
+    /// Which family is behind it.
+    pub fn kind(&self) -> Kind {
+        self.place.kind
+    }
+
     /// A new account with these roles and the password `password123`.
     pub async fn account(&self, roles: &[Role]) -> NewAccount {
+        let password = NewPassword::parse("password123".to_owned()).unwrap();
         let account = NewAccount {
+            password: self.ports.hasher.hash(&password).await.unwrap(),
             roles: Roles::new(roles.iter().copied()).unwrap(),
             ..any_account()
         };
-        self.family.accounts.add(&account).await.unwrap();
+        self.ports.accounts.add(&account).await.unwrap();
         account
     }
 
     /// A good token of an account.
     pub fn token_of(&self, account: &NewAccount) -> String {
-        let now = self.family.clock.now();
+        let now = self.ports.clock.now();
         let claims = Claims {
             user: account.id,
             username: account.username.clone(),
@@ -117,7 +144,7 @@ impl Api {
             issued_at: now,
             expires_at: now.plus(Duration::from_hours(1)),
         };
-        self.family.tokens.issue(&claims).unwrap().expose().clone()
+        self.ports.tokens.issue(&claims).unwrap().expose().clone()
     }
 
     /// A good token of a new account with that role.
@@ -161,32 +188,6 @@ impl Api {
     /// Takes the server out, to stop it by hand.
     pub fn take_running(&mut self) -> Running {
         self.running.take().unwrap()
-    }
-}
-
-/// The family as ports.
-pub fn ports(family: &Family) -> Ports {
-    Ports {
-        clock: family.clock.clone(),
-        entropy: family.entropy.clone(),
-        ids: family.ids.clone(),
-        publisher: family.queue.clone(),
-        consumer: family.consumer.clone(),
-        monitor: family.queue.clone(),
-        store: family.store.clone(),
-        finder: family.store.clone(),
-        dead_letters: family.store.clone(),
-        cache: family.cache.clone(),
-        waiting: family.waiting.clone(),
-        store_claims: family.store_claims.clone(),
-        queue_claims: family.queue_claims.clone(),
-        accounts: family.accounts.clone(),
-        hasher: family.hasher.clone(),
-        tokens: family.tokens.clone(),
-        throttle: family.throttle.clone(),
-        store_probe: family.store_probe.clone(),
-        queue_probe: family.queue_probe.clone(),
-        cache_probe: family.cache_probe.clone(),
     }
 }
 

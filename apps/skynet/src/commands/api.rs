@@ -1,4 +1,4 @@
-//! The API of the server that works on the data folder.
+//! The API of a running server.
 
 use std::time::Duration;
 
@@ -7,18 +7,31 @@ use kernel::Secret;
 use reqwest::{Client, Method};
 use serde_json::Value;
 
-use crate::failure::Failure;
+use process::Failure;
 
 /// How long a token of a command is good.
 const TOKEN_LIFE: Duration = Duration::from_mins(2);
 /// How long an answer may take.
 const PATIENCE: Duration = Duration::from_secs(30);
 
+/// How long the answer may take to whether anybody is there.
+const LOOK: Duration = Duration::from_secs(3);
+
 /// A running server, spoken to as one of its admins.
 pub(crate) struct Api {
     client: Client,
     base: String,
     token: Secret<String>,
+}
+
+/// Whether anybody answers at `base`.
+pub(super) async fn is_live(base: &str) -> bool {
+    let asked = async {
+        let client = Client::builder().timeout(LOOK).no_proxy().build()?;
+        let url = format!("{base}/api/v1/health/live");
+        client.get(url).send().await?.error_for_status()
+    };
+    asked.await.is_ok()
 }
 
 impl Api {

@@ -1,8 +1,8 @@
 //! `skynet config check`.
 
 use super::Context;
-use crate::failure::Failure;
-use crate::output;
+use process::Failure;
+use process::output;
 
 /// Checks every setting and shows what is in force, without secrets.
 pub(super) fn check(context: &Context) -> Result<(), Failure> {

@@ -1,15 +1,15 @@
-//! `skynet doctor`: what is configured, reachable and wrong, in one screen. It makes and changes
-//! nothing.
+//! `skynet doctor`: what is configured, reachable and wrong, in one screen. It changes nothing, and
+//! makes nothing but queues that are missing.
 
 use std::fmt;
 use std::time::Duration;
 
-use backends::{Config, Environment, Family, LockError, OpenError, Ports, Signing};
+use backends::{Config, Environment, Family, LockError, OpenError, Ports, Preparation, Signing};
 use reqwest::Client;
 
-use super::Context;
-use crate::failure::Failure;
-use crate::output;
+use super::{Context, api};
+use process::Failure;
+use process::output;
 
 /// How long the server may take to say whether it is ready.
 const PATIENCE: Duration = Duration::from_secs(3);
@@ -34,21 +34,20 @@ impl fmt::Display for Finding {
 /// Looks at every part.
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
     let config = context.config()?;
-    let mut findings = vec![
-        ("configuration", Finding::Well(configuration(&config))),
-        ("data folder", folder(&config)),
-        ("server", server(&config).await),
-    ];
+    let mut findings = vec![("configuration", Finding::Well(configuration(&config)))];
+    if let Family::Embedded { .. } = config.family {
+        findings.push(("data folder", folder(&config)));
+    }
+    findings.push(("server", server(&config).await));
     match backends::open_beside(&config).await {
-        Ok(ports) => findings.extend(backends_of(&config, &ports).await),
+        Ok((ports, preparation)) => {
+            findings.extend(backends_of(&config, &ports, &preparation).await);
+        }
         Err(OpenError::SchemaPending) if is_new(&config) => findings.push((
             "store",
             Finding::NotYet("made by the first start".to_owned()),
         )),
-        Err(error) => findings.push((
-            "backends",
-            Finding::Wrong(format!("{}: {error}", error.setting())),
-        )),
+        Err(error) => findings.push(("backends", refused(&error))),
     }
     let mut wrong = 0;
     for (part, finding) in &findings {
@@ -92,18 +91,29 @@ fn folder(config: &Config) -> Finding {
 }
 
 async fn server(config: &Config) -> Finding {
-    let address = match backends::look(config) {
-        Ok(()) => return Finding::Well("none runs".to_owned()),
+    if let Family::Production { .. } = config.family {
+        let address = skynet_api::url_of(config.api.bind);
+        return if api::is_live(&address).await {
+            readiness(&address).await
+        } else {
+            Finding::Well(format!("none answers at {address}"))
+        };
+    }
+    match backends::look(config) {
+        Ok(()) => Finding::Well("none runs".to_owned()),
         Err(LockError::Held { address: None }) => {
-            return Finding::Well("another command works on the data folder".to_owned());
+            Finding::Well("another command works on the data folder".to_owned())
         }
         Err(LockError::Held {
             address: Some(address),
-        }) => address,
+        }) => readiness(&address).await,
         Err(LockError::Folder(error)) => {
-            return Finding::Wrong(format!("SKYNET_DATA_DIR: {}", error.kind()));
+            Finding::Wrong(format!("SKYNET_DATA_DIR: {}", error.kind()))
         }
-    };
+    }
+}
+
+async fn readiness(address: &str) -> Finding {
     let ready = async {
         let client = Client::builder().timeout(PATIENCE).no_proxy().build()?;
         let url = format!("{address}/api/v1/health/ready");
@@ -116,23 +126,46 @@ async fn server(config: &Config) -> Finding {
     }
 }
 
-async fn backends_of(config: &Config, ports: &Ports) -> Vec<(&'static str, Finding)> {
-    let (store, queue) = match &config.family {
-        Family::Embedded { store, queue } => {
-            (store.display().to_string(), queue.display().to_string())
-        }
-        Family::Production { .. } => Default::default(),
+fn refused(error: &OpenError) -> Finding {
+    Finding::Wrong(format!("{}: {error}", error.setting()))
+}
+
+async fn backends_of(
+    config: &Config,
+    ports: &Ports,
+    preparation: &Preparation,
+) -> Vec<(&'static str, Finding)> {
+    let (store, queue, cache) = tokio::join!(
+        preparation.store(),
+        preparation.queue(),
+        preparation.cache()
+    );
+    let mut findings = Vec::new();
+    match store {
+        Ok(()) => findings.extend(in_store(config, ports).await),
+        Err(error) => findings.push(("store", refused(&error))),
+    }
+    findings.push(match queue {
+        Ok(()) => ("queue", in_queue(config, ports).await),
+        Err(error) => ("queue", refused(&error)),
+    });
+    if let Family::Production { .. } = config.family {
+        findings.push(match cache {
+            Ok(()) => ("cache", Finding::Well("shared by all nodes".to_owned())),
+            Err(error) => ("cache", refused(&error)),
+        });
+    }
+    findings
+}
+
+async fn in_store(config: &Config, ports: &Ports) -> Vec<(&'static str, Finding)> {
+    let place = match &config.family {
+        Family::Embedded { store, .. } => format!("{}, ", store.display()),
+        Family::Production { .. } => String::new(),
     };
     let leads = match ports.finder.stats(ports.clock.now().day().start()).await {
-        Ok(stats) => Finding::Well(format!("{store}, {} leads", stats.total())),
+        Ok(stats) => Finding::Well(format!("{place}{} leads", stats.total())),
         Err(error) => Finding::Wrong(format!("SKYNET_DATABASE_URL: {error}")),
-    };
-    let waiting = match ports.monitor.depths().await {
-        Ok(depths) => {
-            let ready: u64 = depths.iter().map(|it| it.ready).sum();
-            Finding::Well(format!("{queue}, {ready} messages wait"))
-        }
-        Err(error) => Finding::Wrong(format!("SKYNET_QUEUE_URL: {error}")),
     };
     let parked = match ports.dead_letters.count().await {
         Ok(0) => Finding::Well("none".to_owned()),
@@ -146,10 +179,24 @@ async fn backends_of(config: &Config, ports: &Ports) -> Vec<(&'static str, Findi
     };
     vec![
         ("store", leads),
-        ("queue", waiting),
         ("parked leads", parked),
         ("accounts", accounts),
     ]
+}
+
+async fn in_queue(config: &Config, ports: &Ports) -> Finding {
+    let depths = match ports.monitor.depths().await {
+        Ok(depths) => depths,
+        Err(error) => return Finding::Wrong(format!("SKYNET_QUEUE_URL: {error}")),
+    };
+    let ready: u64 = depths.iter().map(|it| it.ready).sum();
+    Finding::Well(match &config.family {
+        Family::Embedded { queue, .. } => format!("{}, {ready} messages wait", queue.display()),
+        Family::Production { .. } => {
+            let workers = depths.first().map_or(0, |it| it.consumers);
+            format!("{ready} messages wait, {workers} workers take them")
+        }
+    })
 }
 
 fn is_new(config: &Config) -> bool {

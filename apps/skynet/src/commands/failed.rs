@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::Context;
 use crate::cli::FailedCommand;
-use crate::failure::Failure;
-use crate::output;
+use process::Failure;
+use process::output;
 
 pub(super) async fn run(context: &Context, command: FailedCommand) -> Result<(), Failure> {
     let config = context.config()?;
@@ -34,6 +34,7 @@ pub(super) async fn run(context: &Context, command: FailedCommand) -> Result<(),
         FailedCommand::Replay { ids, all, dry_run } => {
             let ids = parse_ids(&ids)?;
             let opened = context.open(&config).await?;
+            opened.queue().await?;
             let ports = &opened.ports;
             let scope = if all {
                 ReplayScope::All {

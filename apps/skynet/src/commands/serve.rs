@@ -15,24 +15,21 @@
 //! requests finish, while the worker finishes or returns what it holds. Both have the shutdown
 //! time together. A second signal ends the process at once.
 
-use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::NonZeroUsize;
-use std::time::Duration;
 
-use backends::{Config, DEVELOPMENT_ACCOUNTS, DataLock, Environment, LockError, OpenError, Ports};
-use skynet_api::{CorsOrigins, Running, Server, Services};
+use backends::{
+    Config, DEVELOPMENT_ACCOUNTS, DataLock, Environment, Family, LockError, OpenError, Work,
+};
+use process::{Failure, Signals, output};
+use skynet_api::{Server, Services};
 use skynet_worker::Worker;
-use tokio::signal::unix::{Signal, SignalKind, signal};
-use tokio::task::JoinHandle;
-use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 
-use super::{Context, not_open};
-use crate::failure::{Exit, Failure};
-use crate::output;
+use super::Context;
 
-/// Of the shutdown time, what is kept for ending the process itself.
-const LEAVING: Duration = Duration::from_millis(500);
+/// Loops of the worker. The embedded store has one writer: while it works for one loop, the other
+/// takes and settles.
+const LOOPS: NonZeroUsize = NonZeroUsize::MIN.saturating_add(1);
 
 /// Serves until a signal, then drains.
 pub(super) async fn run(context: &Context) -> Result<(), Failure> {
@@ -43,40 +40,31 @@ pub(super) async fn run(context: &Context) -> Result<(), Failure> {
             "SKYNET_DATA_DIR: another process works on the folder{}",
             address.map(|it| format!(", at {it}")).unwrap_or_default()
         )),
-        LockError::Folder(error) => not_open(&OpenError::Folder(error)),
+        LockError::Folder(error) => OpenError::Folder(error).into(),
     })?;
     let listener = Server::bind(config.api.bind)
         .map_err(|error| Failure::configuration(format_args!("SKYNET_BIND: {error}")))?;
-    let ports = backends::open(&config).await.map_err(|error| {
-        // Whatever the reason, it is one that starting again does not remove.
-        Failure::configuration(format_args!("{}: {error}", error.setting()))
-    })?;
+    let (ports, preparation) = backends::open(&config, Work::Consume(LOOPS))
+        .await
+        .map_err(|error| {
+            // Whatever the reason, it is one that starting again does not remove.
+            Failure::configuration(format_args!("{}: {error}", error.setting()))
+        })?;
 
-    let services = Services::new(ports.clone(), api_settings(&config));
+    let services = Services::new(ports.clone(), skynet_api::Settings::of(&config));
     let server = Server::start(listener, services)
         .map_err(|error| Failure::configuration(format_args!("SKYNET_BIND: {error}")))?;
+    if process::is_asked_to_end(preparation, &mut signals).await? {
+        return server.stop().await.map_err(Failure::failed);
+    }
     let stop = CancellationToken::new();
-    let worker = tokio::spawn(worker(&config, &ports).run(stop.clone()));
-    let address = address_of(server.address);
-    lock.announce(&address)
-        .map_err(|error| not_open(&OpenError::Folder(error)))?;
+    let worker = Worker::new(&ports, skynet_worker::Settings::of(&config, LOOPS));
+    let worker = tokio::spawn(worker.run(stop.clone()));
+    let address = server.url();
+    lock.announce(&address).map_err(OpenError::Folder)?;
     greet(&config, &address);
 
     signals.next().await;
-    tracing::info!("draining");
-    tokio::select! {
-        () = drain(&config, server, worker, stop) => tracing::info!("stopped"),
-        () = signals.next() => {
-            tracing::warn!("stopped at once by a second signal");
-            std::process::exit(Exit::Failed as i32);
-        }
-    }
-    drop(lock);
-    Ok(())
-}
-
-/// Stops both within the shutdown time. What is not done by then is safe in the queue.
-async fn drain(config: &Config, server: Running, worker: JoinHandle<()>, stop: CancellationToken) {
     stop.cancel();
     let api = async {
         if let Err(error) = server.stop().await {
@@ -88,66 +76,19 @@ async fn drain(config: &Config, server: Running, worker: JoinHandle<()>, stop: C
             tracing::error!(%error, "worker ended with an error");
         }
     };
-    let both = async { tokio::join!(api, worker) };
-    if timeout(drain_time(config) + LEAVING / 2, both)
-        .await
-        .is_err()
-    {
-        tracing::warn!("time is up, leaving what still runs");
-    }
-}
-
-/// The part of the shutdown time in which work is finished.
-fn drain_time(config: &Config) -> Duration {
-    config.shutdown.saturating_sub(LEAVING)
-}
-
-fn api_settings(config: &Config) -> skynet_api::Settings {
-    let finishing = drain_time(config).saturating_sub(config.api.drain_delay);
-    skynet_api::Settings {
-        bind: config.api.bind,
-        production: config.environment == Environment::Production,
-        cors: match &config.api.cors_origins {
-            None => CorsOrigins::Local,
-            Some(origins) => CorsOrigins::Exact(origins.clone()),
-        },
-        trusted_proxies: config.api.trusted_proxies.clone(),
-        rate_per_minute: config.api.rate_per_minute,
-        sign_in_rate_per_minute: config.api.sign_in_rate_per_minute,
-        token_life: config.token_life,
-        drain_delay: config.api.drain_delay,
-        shutdown: finishing,
-        ..skynet_api::Settings::default()
-    }
-}
-
-fn worker(config: &Config, ports: &Ports) -> Worker {
-    let settings = skynet_worker::Settings {
-        batch: config.worker.batch,
-        linger: config.worker.linger,
-        // The embedded store has one writer: while it works for one loop, the other takes and
-        // settles.
-        concurrency: NonZeroUsize::MIN.saturating_add(1),
-        retry: config.retry.clone(),
-        results_age: config.worker.results_age,
-        drain: drain_time(config),
+    let both = async {
+        tokio::join!(api, worker);
     };
-    Worker::new(ports, settings)
-}
-
-/// An address that this machine can call, also where the server listens on all of them.
-fn address_of(listener: SocketAddr) -> String {
-    let ip = match listener.ip() {
-        IpAddr::V4(ip) if ip.is_unspecified() => IpAddr::V4(Ipv4Addr::LOCALHOST),
-        IpAddr::V6(ip) if ip.is_unspecified() => IpAddr::V6(Ipv6Addr::LOCALHOST),
-        ip => ip,
-    };
-    format!("http://{}", SocketAddr::new(ip, listener.port()))
+    signals.drain(config.shutdown, both).await;
+    drop(lock);
+    Ok(())
 }
 
 fn greet(config: &Config, address: &str) {
     output::line(format_args!("skynet is ready at {address}"));
-    output::line(format_args!("  data        {}", config.data_dir.display()));
+    if let Family::Embedded { .. } = config.family {
+        output::line(format_args!("  data        {}", config.data_dir.display()));
+    }
     if config.environment == Environment::Production {
         return;
     }
@@ -166,29 +107,4 @@ fn greet(config: &Config, address: &str) {
          -d '{{\"username\":\"{}\",\"password\":\"{}\"}}'",
         admin.username, admin.password
     ));
-}
-
-/// SIGTERM and SIGINT.
-struct Signals {
-    terminate: Signal,
-    interrupt: Signal,
-}
-
-impl Signals {
-    fn new() -> Result<Self, Failure> {
-        let listen = |kind| {
-            signal(kind).map_err(|error| Failure::failed(format_args!("no signals: {error}")))
-        };
-        Ok(Self {
-            terminate: listen(SignalKind::terminate())?,
-            interrupt: listen(SignalKind::interrupt())?,
-        })
-    }
-
-    async fn next(&mut self) {
-        tokio::select! {
-            _ = self.terminate.recv() => {}
-            _ = self.interrupt.recv() => {}
-        }
-    }
 }

@@ -4,13 +4,13 @@ use std::io::{self, BufRead, IsTerminal};
 
 use auth::ports::{AccountStoreError, Added, HashError};
 use auth::{Account, AccountChange, EmailAddress, NewAccount, NewPassword, Role, Roles, Username};
-use backends::Ports;
+use backends::{Config, Ports};
 use kernel::UserId;
 
 use super::Context;
 use crate::cli::{PasswordSource, RoleName, UserCommand};
-use crate::failure::Failure;
-use crate::output;
+use process::Failure;
+use process::output;
 
 /// Accounts that are read at once.
 const PAGE: u16 = 500;
@@ -62,17 +62,8 @@ pub(super) async fn run(context: &Context, command: UserCommand) -> Result<(), F
             output::line(format_args!("{} has a new password", username.as_str()));
             Ok(())
         }
-        UserCommand::Disable { username } => {
-            let username = name(&username)?;
-            let opened = context.open(&config).await?;
-            let change = AccountChange {
-                is_active: Some(false),
-                ..AccountChange::default()
-            };
-            change_account(&opened.ports, &username, &change).await?;
-            output::line(format_args!("{} is disabled", username.as_str()));
-            Ok(())
-        }
+        UserCommand::Disable { username } => set_active(context, &config, &username, false).await,
+        UserCommand::Enable { username } => set_active(context, &config, &username, true).await,
     }
 }
 
@@ -112,6 +103,24 @@ fn row(account: &Account) -> [String; 5] {
             .map_or_else(|| "never".to_owned(), |it| it.to_string()),
         account.email.as_str().to_owned(),
     ]
+}
+
+async fn set_active(
+    context: &Context,
+    config: &Config,
+    username: &str,
+    is_active: bool,
+) -> Result<(), Failure> {
+    let username = name(username)?;
+    let opened = context.open(config).await?;
+    let change = AccountChange {
+        is_active: Some(is_active),
+        ..AccountChange::default()
+    };
+    change_account(&opened.ports, &username, &change).await?;
+    let state = if is_active { "enabled" } else { "disabled" };
+    output::line(format_args!("{} is {state}", username.as_str()));
+    Ok(())
 }
 
 async fn change_account(

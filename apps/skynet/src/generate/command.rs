@@ -5,7 +5,7 @@ use std::io::{self, BufWriter, ErrorKind};
 use clap::ValueEnum;
 
 use super::{Format, Recipe, write};
-use crate::failure::Failure;
+use process::Failure;
 
 /// What to make.
 #[derive(Clone, Copy, Debug, clap::Args)]

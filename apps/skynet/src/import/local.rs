@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use auth::Account;
-use backends::{Config, DataLock, LockError, OpenError, Ports};
+use backends::{Config, DataLock, LockError, OpenError, Ports, Work};
 use kernel::{Secret, UserId};
 use lead::RetryPolicy;
 
-use crate::commands::{Context, no_admin, not_open};
-use crate::failure::Failure;
+use crate::commands::{Context, no_admin};
+use process::Failure;
 
 /// How long a token for the server is good; another one follows it.
 const TOKEN_LIFE: Duration = Duration::from_mins(10);
@@ -37,14 +37,15 @@ pub(super) enum Found {
 
 /// What this installation is told.
 pub(super) fn config(context: &Context) -> Result<Config, Failure> {
-    Config::load(context.config_file.as_deref()).map_err(Failure::configuration)
+    process::configuration(context.config_file.as_deref())
 }
 
 /// Opens the store, or finds the server that holds it.
 pub(super) async fn open(config: &Config) -> Result<Found, Failure> {
     match DataLock::take(config) {
         Ok(lock) => {
-            let ports = backends::open(config).await.map_err(|it| not_open(&it))?;
+            let (ports, preparation) = backends::open(config, Work::Publish).await?;
+            preparation.store().await?;
             let admin = admin_of(&ports).await?;
             Ok(Found::Store(Box::new(Local {
                 ports,
@@ -56,9 +57,7 @@ pub(super) async fn open(config: &Config) -> Result<Found, Failure> {
         Err(LockError::Held {
             address: Some(base),
         }) => {
-            let ports = backends::open_beside(config)
-                .await
-                .map_err(|it| not_open(&it))?;
+            let (ports, _) = backends::open_beside(config).await?;
             let admin = admin_of(&ports).await?;
             let issue = move || backends::issue_token(&ports, &admin, TOKEN_LIFE).ok();
             Ok(Found::Server {
@@ -69,7 +68,7 @@ pub(super) async fn open(config: &Config) -> Result<Found, Failure> {
         Err(LockError::Held { address: None }) => Err(Failure::failed(
             "another command works on the data folder, or a server is just starting",
         )),
-        Err(LockError::Folder(error)) => Err(not_open(&OpenError::Folder(error))),
+        Err(LockError::Folder(error)) => Err(OpenError::Folder(error).into()),
     }
 }
 

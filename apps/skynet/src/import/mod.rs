@@ -31,8 +31,8 @@ use self::source::{Reading, Shape, SourceError};
 use self::state::{Counts, RunState, StateFile};
 use self::target::Target;
 use crate::commands::Context;
-use crate::failure::Failure;
-use crate::output;
+use process::Failure;
+use process::output;
 
 /// The most rows of a chunk.
 const MAX_CHUNK_ROWS: usize = 1_000;

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use indicatif::{HumanCount, ProgressBar, ProgressStyle};
 
-use crate::output;
+use process::output;
 
 /// A bar on a terminal, a line now and then elsewhere; both on stderr.
 pub(super) struct Progress {

@@ -14,8 +14,8 @@ use super::source::{BadRow, Chunk, Reading, SourceError, read_chunks};
 use super::state::{RunState, StateFile};
 use super::target::{Delivered, Target};
 use super::{Input, PATIENCE, source_failure};
-use crate::failure::Failure;
-use crate::output;
+use process::Failure;
+use process::output;
 
 /// A run under way.
 pub(super) struct Run {

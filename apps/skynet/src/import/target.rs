@@ -15,7 +15,7 @@ use super::local::{self, Local};
 use super::source::Chunk;
 use super::state::{Counts, RunState};
 use crate::commands::Context;
-use crate::failure::Failure;
+use process::Failure;
 
 /// A place that leads can go to, before a run begins.
 pub(super) struct Place {

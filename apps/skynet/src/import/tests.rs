@@ -13,6 +13,7 @@ use std::net::SocketAddr;
 use auth::ports::{AccountStore, TokenCodec};
 use auth::{Claims, NewAccount, Role, Roles, TokenId};
 use backends::Ports;
+use families::ports;
 use kernel::Secret;
 use lead::ports::{LeadFinder, ReceiveAsk};
 use lead::{Filter, ListQuery, Position, RetryPolicy, StoreLeads};
@@ -257,31 +258,6 @@ async fn work(ports: Ports) {
     }
 }
 
-fn ports(family: &Family) -> Ports {
-    Ports {
-        clock: family.clock.clone(),
-        entropy: family.entropy.clone(),
-        ids: family.ids.clone(),
-        publisher: family.queue.clone(),
-        consumer: family.consumer.clone(),
-        monitor: family.queue.clone(),
-        store: family.store.clone(),
-        finder: family.store.clone(),
-        dead_letters: family.store.clone(),
-        cache: family.cache.clone(),
-        waiting: family.waiting.clone(),
-        store_claims: family.store_claims.clone(),
-        queue_claims: family.queue_claims.clone(),
-        accounts: family.accounts.clone(),
-        hasher: family.hasher.clone(),
-        tokens: family.tokens.clone(),
-        throttle: family.throttle.clone(),
-        store_probe: family.store_probe.clone(),
-        queue_probe: family.queue_probe.clone(),
-        cache_probe: family.cache_probe.clone(),
-    }
-}
-
 /// Both ways in.
 async fn houses() -> [House; 2] {
     [House::without_api(), House::with_api().await]
@@ -370,7 +346,7 @@ async fn a_file_whose_rows_are_all_bad_is_a_failure() {
 
         let (ended, state) = house.run(&file, house.new_state(10)).await;
 
-        assert_eq!(ended.unwrap_err().exit(), crate::failure::Exit::Failed);
+        assert_eq!(ended.unwrap_err().exit(), process::Exit::Failed);
         assert_eq!((state.rows, state.counts.rejected), (2, 2));
     }
 }
@@ -391,7 +367,7 @@ async fn one_bad_row_is_enough_to_store_none_where_that_is_asked_for() {
     )
     .await;
 
-    assert_eq!(failure.unwrap_err().exit(), crate::failure::Exit::Failed);
+    assert_eq!(failure.unwrap_err().exit(), process::Exit::Failed);
     let rows = fs::read_to_string(&rejected).unwrap();
     assert_eq!(rows.lines().count(), 2);
     assert!(rows.contains("21,"), "{rows}");

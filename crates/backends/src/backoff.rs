@@ -10,22 +10,24 @@ const LEAST: Duration = Duration::from_millis(100);
 /// The longest wait.
 const MOST: Duration = Duration::from_secs(5);
 
-/// Decorrelated jitter: each wait lies between the least and three times the one before.
-pub(crate) struct Backoff {
+/// Decorrelated jitter: each wait lies between 100 ms and three times the one before, and none is
+/// over 5 s.
+pub struct Backoff {
     entropy: Arc<dyn Entropy>,
     last: Duration,
 }
 
 impl Backoff {
-    pub(crate) fn new(entropy: Arc<dyn Entropy>) -> Self {
+    /// Begins with short waits.
+    pub fn new(entropy: Arc<dyn Entropy>) -> Self {
         Self {
             entropy,
             last: LEAST,
         }
     }
 
-    /// The next wait, from [`LEAST`] to [`MOST`].
-    pub(crate) fn next_wait(&mut self) -> Duration {
+    /// The next wait.
+    pub fn next_wait(&mut self) -> Duration {
         let most_ms = (self.last * 3).min(MOST).as_millis();
         let least_ms = LEAST.as_millis();
         let span_ms = most_ms.saturating_sub(least_ms) + 1;
@@ -38,11 +40,11 @@ impl Backoff {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use testkit::memory::SeededEntropy;
+    use crate::OsEntropy;
 
     #[test]
     fn waits_stay_within_their_bounds_and_reach_seconds() {
-        let mut backoff = Backoff::new(Arc::new(SeededEntropy::new(7)));
+        let mut backoff = Backoff::new(Arc::new(OsEntropy));
 
         let waits: Vec<Duration> = (0..1_000).map(|_| backoff.next_wait()).collect();
 

@@ -1,4 +1,4 @@
-//! How a command ends.
+//! How a program ends.
 
 use std::fmt;
 use std::process::ExitCode;
@@ -22,7 +22,7 @@ impl From<Exit> for ExitCode {
     }
 }
 
-/// Why a command did not do it: an exit code and one line for a person, without secrets and
+/// Why a program did not do it: an exit code and one line for a person, without secrets and
 /// without values that came with a lead.
 #[derive(Debug)]
 pub struct Failure {

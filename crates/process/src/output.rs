@@ -3,7 +3,7 @@
 use std::fmt;
 use std::io::{self, Write};
 
-use crate::failure::Failure;
+use crate::exit::Failure;
 
 /// Writes a line to stdout. A reader that went away is nobody's failure.
 pub fn line(text: impl fmt::Display) {
@@ -12,9 +12,9 @@ pub fn line(text: impl fmt::Display) {
     let _ = out.flush();
 }
 
-/// Writes the one line of a failed command to stderr.
-pub fn failure(failure: &Failure) {
-    note(format_args!("skynet: {failure}"));
+/// Writes the one line of a failed program to stderr.
+pub fn failure(program: &str, failure: &Failure) {
+    note(format_args!("{program}: {failure}"));
 }
 
 /// Writes a line to stderr: what a person should know and a script need not parse.

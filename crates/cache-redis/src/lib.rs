@@ -1,0 +1,39 @@
+//! Kept reads, limits and the senders of waiting leads in Redis, 6.2 and later, shared by all nodes.
+//!
+//! Nothing here is needed to be right: with Redis away reads go to the store, limits are counted by
+//! each node for itself, and senders are forgotten. So Redis gets little time, at most 50 ms in a
+//! request, and none while it is known to be away.
+//!
+//! - The link: one connection that all calls share. A supervisor makes it, proves once a second that
+//!   it works, and makes another after a fault. A call that gets no answer in time sets it in doubt:
+//!   the next ones go without Redis until a round trip has shown that it answers.
+//! - Reads: each kind, lists and single leads, has a *token*, a random text. It stands in front of
+//!   what is kept, and what has another one in front is not there. A bump gives the lists another
+//!   token, so nothing is ever deleted, or found by a pattern.
+//! - Limits: one script, by the server's clock.
+//!
+//! # What is where
+//!
+//! Every key begins with the namespace, and every key expires.
+//!
+//! | Key | Holds | For |
+//! |---|---|---|
+//! | `:token:list`, `:token:lead` | the token of a kind | a day |
+//! | `:list:<query>`, `:lead:<id>:<form>` | a token and an answer | 5 s from the beginning of the read |
+//! | `:limit:<who>` | the time when a quota is whole again, in µs | until then |
+//! | `:waits:<16 bytes of an id>` | who sent a lead, and when | 24 h |
+//! | `:works` | proof that Redis takes what is written | 1 s |
+
+mod backoff;
+mod cache;
+mod debt;
+mod flight;
+mod link;
+mod options;
+mod reads;
+mod throttle;
+mod token;
+mod waiting;
+
+pub use self::cache::RedisCache;
+pub use self::options::{OpenError, Options};

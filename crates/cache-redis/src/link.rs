@@ -1,0 +1,286 @@
+//! The connection, and whether it works.
+
+use std::time::Duration;
+
+use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, Timeouts};
+use kernel::Cause;
+use redis::aio::MultiplexedConnection;
+use redis::{
+    AsyncConnectionConfig, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisError,
+    ServerErrorKind,
+};
+use tokio::sync::{Notify, watch};
+use tokio::time::{Instant, sleep, timeout, timeout_at};
+
+use crate::OpenError;
+use crate::backoff::Backoff;
+
+/// Connections of a process: the one that all share, and one that checks.
+const CONNECTIONS_MAX: usize = 2;
+/// How long connecting may take, the sign-in included.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
+/// How long proof may take that Redis works.
+const PROOF_TIMEOUT: Duration = Duration::from_secs(1);
+/// How often it is proven that the connection works, when no call has set it in doubt.
+const PROVE_EVERY: Duration = Duration::from_secs(1);
+/// A connection that worked for so long starts anew with a short wait.
+const STEADY_AFTER: Duration = Duration::from_secs(5);
+/// How long checking waits for the supervisor once the server has proven that it answers.
+const READY_TIMEOUT: Duration = Duration::from_secs(5);
+
+/// Why Redis gave no answer.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Fault {
+    #[error("the cache is known to be away")]
+    Away,
+    #[error("the cache did not answer in time")]
+    Slow,
+    #[error("the cache failed")]
+    Failed(#[from] RedisError),
+    #[error("no connection to be had: {0}")]
+    Pool(&'static str),
+}
+
+impl Fault {
+    /// The script is to be sent in full.
+    pub(crate) fn is_unknown_script(&self) -> bool {
+        matches!(self, Self::Failed(error)
+            if error.kind() == ErrorKind::Server(ServerErrorKind::NoScript))
+    }
+
+    /// The server understood, and did not let us in.
+    fn is_refusal(&self) -> bool {
+        let Self::Failed(error) = self else {
+            return false;
+        };
+        match error.kind() {
+            ErrorKind::AuthenticationFailed | ErrorKind::Server(ServerErrorKind::NoPerm) => true,
+            // There is no code of its own for a database that is not there.
+            ErrorKind::Server(ServerErrorKind::ResponseError) => {
+                error.detail().is_some_and(|it| it.contains("DB index"))
+            }
+            _ => matches!(error.code(), Some("NOAUTH" | "WRONGPASS" | "NOPERM")),
+        }
+    }
+}
+
+impl From<Fault> for OpenError {
+    fn from(fault: Fault) -> Self {
+        if fault.is_refusal() {
+            Self::Denied(Cause::new(fault))
+        } else {
+            Self::Unreachable(Cause::new(fault))
+        }
+    }
+}
+
+#[derive(Clone)]
+enum State {
+    /// The first connection is being made.
+    Starting,
+    Up(MultiplexedConnection),
+    /// A call had no answer, and the supervisor looks whether anything has.
+    InDoubt,
+    Down,
+}
+
+/// The way to Redis.
+pub(crate) struct Link {
+    pool: Pool,
+    state: watch::Sender<State>,
+    /// A call had no answer.
+    doubt: Notify,
+    /// The server answers again.
+    wake: Notify,
+    /// What is written to prove that Redis works.
+    proof_key: String,
+}
+
+impl Link {
+    pub(crate) fn new(info: ConnectionInfo, namespace: &str) -> Result<Self, OpenError> {
+        let unusable = |_| OpenError::Url("redis://user:password@host:port/number is expected");
+        let config = AsyncConnectionConfig::new()
+            .set_connection_timeout(Some(CONNECT_TIMEOUT))
+            .set_response_timeout(Some(PROOF_TIMEOUT));
+        let manager = Manager::new_with_config(info, config).map_err(unusable)?;
+        let pool = Pool::builder(manager)
+            .max_size(CONNECTIONS_MAX)
+            .runtime(Runtime::Tokio1)
+            .timeouts(Timeouts {
+                wait: Some(CONNECT_TIMEOUT),
+                create: Some(CONNECT_TIMEOUT),
+                recycle: Some(PROOF_TIMEOUT),
+            })
+            .build()
+            .map_err(|_| OpenError::Unreachable(Cause::new(Fault::Pool("no runtime"))))?;
+        Ok(Self {
+            pool,
+            state: watch::Sender::new(State::Starting),
+            doubt: Notify::new(),
+            wake: Notify::new(),
+            proof_key: format!("{namespace}:works"),
+        })
+    }
+
+    /// What Redis answers until then. With Redis away the answer is [`Fault::Away`], at once.
+    pub(crate) async fn ask<T: FromRedisValue>(
+        &self,
+        question: &Pipeline,
+        until: Instant,
+    ) -> Result<T, Fault> {
+        let mut connection = self.connection(until).await?;
+        let answer = timeout_at(until, question.query_async(&mut connection)).await;
+        let fault = match answer {
+            Ok(Ok(answer)) => return Ok(answer),
+            Ok(Err(error)) => Fault::Failed(error),
+            Err(_) => Fault::Slow,
+        };
+        if !fault.is_unknown_script() {
+            self.doubt();
+        }
+        Err(fault)
+    }
+
+    /// One round trip that shows that Redis takes what is written.
+    pub(crate) async fn probe(&self) -> Result<(), Fault> {
+        let until = Instant::now() + PROOF_TIMEOUT;
+        let connection = self.connection(until).await?;
+        self.prove(connection).await.inspect_err(|_| self.doubt())
+    }
+
+    /// Connects anew, and waits until calls are served.
+    pub(crate) async fn check(&self) -> Result<(), Fault> {
+        let connection = self.connect().await?;
+        drop(connection);
+        self.wake.notify_one();
+        let mut state = self.state.subscribe();
+        let up = state.wait_for(|it| matches!(it, State::Up(_)));
+        match timeout(READY_TIMEOUT, up).await {
+            Ok(Ok(_)) => Ok(()),
+            Ok(Err(_)) => Err(Fault::Away),
+            Err(_) => Err(Fault::Slow),
+        }
+    }
+
+    /// Keeps a connection for as long as it is polled, and says when Redis comes and goes.
+    pub(crate) async fn supervise(&self) {
+        let mut backoff = Backoff::new();
+        loop {
+            let fault = match self.connect().await {
+                Ok(connection) => {
+                    let up_at = Instant::now();
+                    self.set_up(&connection);
+                    let fault = self.keep(&connection).await;
+                    drop(Connection::take(connection));
+                    if up_at.elapsed() >= STEADY_AFTER {
+                        backoff = Backoff::new();
+                    }
+                    fault
+                }
+                Err(fault) => fault,
+            };
+            self.set_down(fault);
+            tokio::select! {
+                () = sleep(backoff.next_wait()) => {}
+                () = self.wake.notified() => {}
+            }
+        }
+    }
+
+    /// Ends every connection that nobody holds.
+    pub(crate) fn close(&self) {
+        self.pool.close();
+    }
+
+    async fn connection(&self, until: Instant) -> Result<MultiplexedConnection, Fault> {
+        match &*self.state.borrow() {
+            State::Up(connection) => return Ok(connection.clone()),
+            State::InDoubt | State::Down => return Err(Fault::Away),
+            State::Starting => {}
+        }
+        let mut state = self.state.subscribe();
+        let settled = state.wait_for(|it| !matches!(it, State::Starting));
+        match timeout_at(until, settled).await {
+            Ok(Ok(state)) => match &*state {
+                State::Up(connection) => Ok(connection.clone()),
+                _ => Err(Fault::Away),
+            },
+            Ok(Err(_)) | Err(_) => Err(Fault::Away),
+        }
+    }
+
+    fn doubt(&self) {
+        self.state.send_if_modified(|it| {
+            let was_up = matches!(it, State::Up(_));
+            if was_up {
+                *it = State::InDoubt;
+            }
+            was_up
+        });
+        self.doubt.notify_one();
+    }
+
+    /// A connection that has proven to work.
+    async fn connect(&self) -> Result<Connection, Fault> {
+        let connection = match self.pool.get().await {
+            Ok(connection) => connection,
+            Err(PoolError::Backend(error)) => return Err(Fault::Failed(error)),
+            Err(PoolError::Timeout(_)) => return Err(Fault::Slow),
+            Err(PoolError::Closed) => return Err(Fault::Pool("closed")),
+            Err(PoolError::NoRuntimeSpecified | PoolError::PostCreateHook(_)) => {
+                return Err(Fault::Pool("no runtime"));
+            }
+        };
+        match self.prove(connection.clone()).await {
+            Ok(()) => Ok(connection),
+            Err(fault) => {
+                drop(Connection::take(connection));
+                Err(fault)
+            }
+        }
+    }
+
+    /// Returns when the connection has failed.
+    async fn keep(&self, connection: &MultiplexedConnection) -> Fault {
+        loop {
+            tokio::select! {
+                () = self.doubt.notified() => {}
+                () = sleep(PROVE_EVERY) => {}
+            }
+            if let Err(fault) = self.prove(connection.clone()).await {
+                return fault;
+            }
+            self.state.send_if_modified(|it| {
+                let was_up = matches!(it, State::Up(_));
+                if !was_up {
+                    *it = State::Up(connection.clone());
+                }
+                !was_up
+            });
+        }
+    }
+
+    async fn prove(&self, mut connection: MultiplexedConnection) -> Result<(), Fault> {
+        let mut proof = redis::cmd("SET");
+        proof.arg(&self.proof_key).arg(1).arg("PX").arg(1_000);
+        let proven = timeout(PROOF_TIMEOUT, proof.query_async(&mut connection)).await;
+        Ok(proven.map_err(|_| Fault::Slow)??)
+    }
+
+    fn set_up(&self, connection: &MultiplexedConnection) {
+        let before = self.state.send_replace(State::Up(connection.clone()));
+        if matches!(before, State::Down) {
+            tracing::info!("cache is back");
+        }
+    }
+
+    fn set_down(&self, fault: Fault) {
+        let before = self.state.send_replace(State::Down);
+        if matches!(before, State::Starting) && fault.is_refusal() {
+            // Whoever starts the process is told by the check.
+            tracing::debug!(cause = %Cause::new(fault), "cache refuses access");
+        } else if !matches!(before, State::Down) {
+            tracing::warn!(cause = %Cause::new(fault), "cache is away: reads go to the store, limits are this node's own");
+        }
+    }
+}
