@@ -74,6 +74,7 @@ async fn assemble(
         monitor: Arc::clone(&queue) as _,
         cache: Arc::clone(&cache) as _,
         waiting: Arc::new(MemoryWaitingLeads::default()),
+        queue_claims: Arc::clone(&store) as _,
         throttle: Arc::new(MemoryThrottle::default()),
         store_probe: Arc::clone(&store) as _,
         queue_probe: queue,

@@ -88,6 +88,7 @@ fn assemble(
         monitor: Arc::clone(&queue) as _,
         cache: Arc::clone(&cache) as _,
         waiting: Arc::clone(&cache) as _,
+        queue_claims: Arc::clone(&cache) as _,
         throttle: Arc::clone(&cache) as _,
         store_probe: Arc::clone(&store_probe) as _,
         queue_probe: Arc::clone(&queue_probe) as _,

@@ -5,10 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use auth::{Allowance, Quota, ThrottleKey};
 use kernel::{Batch, Cause, Probe, Timestamp, UserId};
-use lead::LeadId;
-use lead::ports::{LeadCache, Load, ReadKey, StoreError, WaitingLeads};
+use lead::ports::{ClaimsError, LeadCache, Load, ReadKey, StoreError, WaitingLeads};
+use lead::{Claim, ClaimKey, Fingerprint, LeadId, StoredAnswer};
 use tokio::task::JoinHandle;
 
+use crate::claims::Claims;
 use crate::link::Link;
 use crate::options::{OpenError, Options};
 use crate::reads::Reads;
@@ -21,6 +22,7 @@ pub struct RedisCache {
     reads: Arc<Reads>,
     throttle: Throttle,
     waiting: Waiting,
+    claims: Claims,
     tasks: [JoinHandle<()>; 2],
 }
 
@@ -41,11 +43,13 @@ impl RedisCache {
         let link = Arc::new(Link::new(info, &namespace)?);
         let throttle = Throttle::new(Arc::clone(&link), &namespace);
         let waiting = Waiting::new(Arc::clone(&link), &namespace);
+        let claims = Claims::new(Arc::clone(&link), &namespace);
         let reads = Arc::new(Reads::new(Arc::clone(&link), namespace));
         let (supervised, paying) = (Arc::clone(&link), Arc::clone(&reads));
         Ok(Self {
             throttle,
             waiting,
+            claims,
             tasks: [
                 tokio::spawn(async move { supervised.supervise().await }),
                 tokio::spawn(async move { paying.pay_debts().await }),
@@ -97,6 +101,26 @@ impl WaitingLeads for RedisCache {
 
     async fn owner(&self, lead: LeadId) -> Option<(UserId, Timestamp)> {
         self.waiting.owner(lead).await
+    }
+}
+
+#[async_trait]
+impl lead::ports::Claims for RedisCache {
+    async fn claim(
+        &self,
+        key: &ClaimKey,
+        content: Fingerprint,
+        now: Timestamp,
+    ) -> Result<Claim, ClaimsError> {
+        self.claims.claim(key, content, now).await
+    }
+
+    async fn finish(&self, key: &ClaimKey, answer: &StoredAnswer) -> Result<(), ClaimsError> {
+        self.claims.finish(key, answer).await
+    }
+
+    async fn release(&self, key: &ClaimKey, anything_published: bool) -> Result<(), ClaimsError> {
+        self.claims.release(key, anything_published).await
     }
 }
 

@@ -84,6 +84,15 @@ enum State {
     Down,
 }
 
+/// What a caller does while it is looked whether Redis answers.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub(crate) enum Patience {
+    /// It goes on without Redis.
+    None,
+    /// It waits, since it cannot go on without.
+    WhileInDoubt,
+}
+
 /// The way to Redis.
 pub(crate) struct Link {
     pool: Pool,
@@ -122,13 +131,23 @@ impl Link {
         })
     }
 
-    /// What Redis answers until then. With Redis away the answer is [`Fault::Away`], at once.
+    /// What Redis answers until then, to somebody who goes on without it.
     pub(crate) async fn ask<T: FromRedisValue>(
         &self,
         question: &Pipeline,
         until: Instant,
     ) -> Result<T, Fault> {
-        let mut connection = self.connection(until).await?;
+        self.ask_with(question, Patience::None, until).await
+    }
+
+    /// What Redis answers until then. With Redis away the answer is [`Fault::Away`], at once.
+    pub(crate) async fn ask_with<T: FromRedisValue>(
+        &self,
+        question: &Pipeline,
+        patience: Patience,
+        until: Instant,
+    ) -> Result<T, Fault> {
+        let mut connection = self.connection(patience, until).await?;
         let answer = timeout_at(until, question.query_async(&mut connection)).await;
         let fault = match answer {
             Ok(Ok(answer)) => return Ok(answer),
@@ -144,7 +163,7 @@ impl Link {
     /// One round trip that shows that Redis takes what is written.
     pub(crate) async fn probe(&self) -> Result<(), Fault> {
         let until = Instant::now() + PROOF_TIMEOUT;
-        let connection = self.connection(until).await?;
+        let connection = self.connection(Patience::None, until).await?;
         self.prove(connection).await.inspect_err(|_| self.doubt())
     }
 
@@ -192,14 +211,23 @@ impl Link {
         self.pool.close();
     }
 
-    async fn connection(&self, until: Instant) -> Result<MultiplexedConnection, Fault> {
+    async fn connection(
+        &self,
+        patience: Patience,
+        until: Instant,
+    ) -> Result<MultiplexedConnection, Fault> {
+        let waits = |it: &State| match it {
+            State::Starting => true,
+            State::InDoubt => patience == Patience::WhileInDoubt,
+            State::Up(_) | State::Down => false,
+        };
         match &*self.state.borrow() {
             State::Up(connection) => return Ok(connection.clone()),
-            State::InDoubt | State::Down => return Err(Fault::Away),
-            State::Starting => {}
+            it if waits(it) => {}
+            _ => return Err(Fault::Away),
         }
         let mut state = self.state.subscribe();
-        let settled = state.wait_for(|it| !matches!(it, State::Starting));
+        let settled = state.wait_for(|it| !waits(it));
         match timeout_at(until, settled).await {
             Ok(Ok(state)) => match &*state {
                 State::Up(connection) => Ok(connection.clone()),

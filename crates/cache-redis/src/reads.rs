@@ -8,7 +8,7 @@ use redis::Pipeline;
 use tokio::time::{Instant, sleep};
 
 use crate::debt::Debt;
-use crate::flight::{Flights, Join, Landed};
+use crate::flight::{Flights, Join};
 use crate::link::Link;
 use crate::token::{Mint, Token};
 
@@ -30,7 +30,7 @@ pub(crate) struct Reads {
     mint: Mint,
     lists: Kind,
     leads: Kind,
-    flights: Flights<Slot>,
+    flights: Flights<Slot, Landed>,
     namespace: String,
 }
 
@@ -48,6 +48,15 @@ struct Slot {
     /// None where Redis is not to be asked.
     token: Option<Token>,
     key: ReadKey,
+}
+
+/// How a load ended.
+#[derive(Clone)]
+enum Landed {
+    Found(Arc<[u8]>),
+    NotThere,
+    /// The error is its own caller's.
+    Failed,
 }
 
 /// What Redis has for a read.

@@ -15,4 +15,5 @@ use place::node;
 
 testkit::lead_cache_contract!(async { Arc::new(node().await) });
 testkit::waiting_leads_contract!(node());
+testkit::claims_contract!(async { Arc::new(node().await) });
 testkit::throttle_contract!(async { Arc::new(node().await) });

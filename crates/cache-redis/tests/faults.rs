@@ -15,8 +15,8 @@ use auth::ports::Throttle as _;
 use auth::{Quota, ThrottleKey};
 use cache_redis::{OpenError, Options, RedisCache};
 use kernel::{Batch, Probe as _, Secret};
-use lead::LeadId;
-use lead::ports::{CACHE_MAX_AGE, LeadCache as _, WaitingLeads as _};
+use lead::ports::{CACHE_MAX_AGE, Claims as _, LeadCache as _, WaitingLeads as _};
+use lead::{ClaimKey, Fingerprint, KeyText, LeadId};
 use tempfile::TempDir;
 use test_rig::{Cache, Proxy};
 use testkit::contract::eventually;
@@ -27,6 +27,8 @@ use place::{a_list, keeps, node_with, options_at, read};
 
 /// What Redis may take of one request.
 const REQUEST_LIMIT: Duration = Duration::from_millis(50);
+/// What recording an idempotency key may take.
+const RECORD_LIMIT: Duration = Duration::from_millis(250);
 
 async fn server() -> (Cache, TempDir) {
     let folder = TempDir::new().unwrap();
@@ -67,6 +69,20 @@ async fn goes_on_without(node: &RedisCache) {
     assert_eq!(node.owner(LeadId(any_id())).await, None);
     let took = began_at.elapsed();
     assert!(took < 3 * REQUEST_LIMIT, "{took:?}");
+    records_no_key(node).await;
+}
+
+/// A key that cannot be recorded is an error, and soon.
+async fn records_no_key(node: &RedisCache) {
+    let key = ClaimKey {
+        owner: any_user(),
+        path: "/".to_owned(),
+        key: KeyText::parse("key").unwrap(),
+    };
+    let began_at = Instant::now();
+    assert!(node.claim(&key, Fingerprint([1; 32]), now()).await.is_err());
+    let took = began_at.elapsed();
+    assert!(took < 2 * RECORD_LIMIT, "{took:?}");
 }
 
 async fn is_away(node: &RedisCache) {

@@ -21,6 +21,8 @@ suite! {
         a_quota_is_refilled_evenly,
         keys_are_counted_apart,
         rivals_for_one_quota_share_it,
+        a_large_quota_is_counted_like_a_small_one,
+        rivals_for_a_large_quota_share_it,
     }
 }
 
@@ -143,4 +145,53 @@ pub async fn rivals_for_one_quota_share_it<T: Throttle>(throttle: &Arc<T>) {
     }
     let allowed = rivals.join_all().await.into_iter().filter(|it| *it).count();
     assert_eq!(allowed, 10);
+}
+
+/// An adapter may take several at once from what nodes share; nobody sees that.
+pub async fn a_large_quota_is_counted_like_a_small_one<T: Throttle>(throttle: &Arc<T>) {
+    let (key, quota) = (
+        any_key(),
+        Quota {
+            limit: 1_000,
+            window: LONG,
+        },
+    );
+    for left in (0..quota.limit).rev() {
+        let allowance = throttle.take(&key, quota).await;
+        assert!(allowance.allowed);
+        assert_eq!(
+            (allowance.remaining, allowance.retry_after),
+            (left, Duration::ZERO)
+        );
+        let used = LONG * (quota.limit - left) / quota.limit;
+        assert!(allowance.reset_after <= used && allowance.reset_after > used / 2);
+    }
+    let refused = throttle.take(&key, quota).await;
+    assert!(!refused.allowed);
+    assert_eq!(refused.remaining, 0);
+    assert!(refused.retry_after <= LONG / quota.limit && refused.retry_after > Duration::ZERO);
+}
+
+/// However many ask at once.
+pub async fn rivals_for_a_large_quota_share_it<T: Throttle>(throttle: &Arc<T>) {
+    let (key, quota) = (
+        any_key(),
+        Quota {
+            limit: 1_000,
+            window: LONG,
+        },
+    );
+    let mut rivals = tokio::task::JoinSet::new();
+    for _ in 0..20 {
+        let (throttle, key) = (Arc::clone(throttle), key.clone());
+        rivals.spawn(async move {
+            let mut allowed = 0;
+            for _ in 0..60 {
+                allowed += u32::from(throttle.take(&key, quota).await.allowed);
+            }
+            allowed
+        });
+    }
+    let allowed: u32 = rivals.join_all().await.into_iter().sum();
+    assert_eq!(allowed, quota.limit);
 }
