@@ -32,7 +32,7 @@ impl Options {
     /// See [`Options::acquire_timeout`].
     pub const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(3);
     /// See [`Options::statement_timeout`].
-    pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(15);
+    pub const STATEMENT_TIMEOUT: Duration = Duration::from_secs(8);
     /// See [`Options::migration_wait`].
     pub const MIGRATION_WAIT: Duration = Duration::from_mins(1);
     /// How long a statement waits for a row that another transaction holds.

@@ -1,10 +1,11 @@
 //! Rows of leads, many a statement.
 //!
 //! A statement writes many rows. A row whose id or match key is taken is left as it is, but
-//! evaluating what would be updated calls `LAST_INSERT_ID`, which nothing else does in a table
-//! without generated ids: so the answer tells whether any row was taken, which the count of
-//! affected rows does not. Only then the holders are read back, and a random mark in `ingest_id`
-//! tells the rows of this call from older ones.
+//! evaluating what would be updated puts a random mark into a variable of the session: so one
+//! short question tells whether any row was taken, which the count of affected rows does not. Only
+//! then the holders are read back, and the same mark in `ingest_id` tells the rows of this call from
+//! older ones. (`LAST_INSERT_ID(1)` in the variable's place would spare the question, since the
+//! answer to the insert carries it; but any trigger that somebody puts on the table resets it.)
 //!
 //! Rows are written in the order they came, which is that of their ids but for a few, so that
 //! pages of the primary key fill one after the other. After a conflict they are written in the
@@ -24,7 +25,10 @@ const LENGTHS: [usize; 10] = [500, 250, 125, 60, 30, 15, 8, 4, 2, 1];
 const COLUMNS: usize = LeadRow::COLUMNS.len() + 1;
 /// The most values in one statement. Servers take 65,535.
 const VALUES_MAX: usize = 10_000;
-const _: () = assert!(LENGTHS[0] * COLUMNS <= VALUES_MAX);
+/// The rows, and the mark once more.
+const _: () = assert!(LENGTHS[0] * COLUMNS < VALUES_MAX);
+/// Whether a row was taken since the mark was made.
+const ANY_TAKEN: &str = "SELECT @skynet_taken <=> ?";
 /// What the rows of one statement take together at most, where there is more than one.
 const STATEMENT_BYTES: usize = 512 * 1_024;
 /// The largest row that is sent at all. [`prepare`](crate::prepare()) sees to it that the server
@@ -51,7 +55,6 @@ pub(crate) async fn place(
         return Ok(Vec::new());
     }
     let mark = mark();
-    let mut any_taken = false;
     let mut ordered = rows.to_vec();
     if rivals {
         // Stable, so that of two with one key the earlier stays first.
@@ -63,16 +66,22 @@ pub(crate) async fn place(
         if now.iter().any(|it| bytes_of(it) > ROW_BYTES_MAX) {
             return Err(DbErr::Custom(TOO_LARGE.to_owned()));
         }
-        let values = now.iter().flat_map(|it| values_of(it, mark)).collect();
-        let written = tx.execute_raw(statement(&INSERTS[which], values)).await?;
-        any_taken |= written.last_insert_id() != 0;
+        let values = now.iter().flat_map(|it| values_of(it, mark));
+        let values = values.chain([mark.into()]).collect();
+        tx.execute_raw(statement(&INSERTS[which], values)).await?;
         rest = later;
     }
-    if any_taken {
+    if any_taken(tx, mark).await? {
         look_back(tx, rows, mark).await
     } else {
         Ok(vec![Placed::New; rows.len()])
     }
+}
+
+async fn any_taken(tx: &DatabaseTransaction, mark: i64) -> Result<bool, DbErr> {
+    let asked = tx.query_one_raw(statement(ANY_TAKEN, vec![mark.into()]));
+    let answer = asked.await?.ok_or(DbErr::RecordNotInserted)?;
+    Ok(answer.try_get_by_index::<i64>(0)? != 0)
 }
 
 /// Bits that no other call has, but by a chance of one in 2^63.
@@ -111,7 +120,7 @@ fn insert_of(length: usize) -> String {
     let row = format!("({})", vec!["?"; COLUMNS].join(", "));
     format!(
         "INSERT INTO leads ({}, ingest_id) VALUES {} \
-         ON DUPLICATE KEY UPDATE ingest_id = IF(LAST_INSERT_ID(1) = 1, ingest_id, ingest_id)",
+         ON DUPLICATE KEY UPDATE ingest_id = IF(@skynet_taken := ?, ingest_id, ingest_id)",
         LeadRow::COLUMNS.join(", "),
         vec![row; length].join(", ")
     )

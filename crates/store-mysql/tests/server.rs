@@ -467,6 +467,39 @@ async fn many_rivals_in_opposite_order_never_see_each_other() {
     assert_eq!(count(&mut sql, "leads").await, 600);
 }
 
+/// Whoever reads the tables by SQL may put a trigger on them, and what a trigger does resets much of
+/// what a statement knows.
+#[tokio::test]
+async fn a_trigger_on_leads_hides_no_duplicate() {
+    let own = OwnStore::fresh().await;
+    let mut sql = own.database.sql().await;
+    run(
+        &mut sql,
+        "CREATE TABLE seen (n INT NOT NULL); \
+         CREATE TRIGGER before_insert BEFORE INSERT ON leads FOR EACH ROW \
+             SET @ignored = NEW.email = 'nobody@example.com'; \
+         CREATE TRIGGER after_insert AFTER INSERT ON leads FOR EACH ROW \
+             INSERT INTO seen VALUES (1); \
+         CREATE TRIGGER before_update BEFORE UPDATE ON leads FOR EACH ROW \
+             SET @ignored = LAST_INSERT_ID(7)",
+    )
+    .await;
+    let held = any_lead();
+    own.append(&intake_of(std::slice::from_ref(&held)))
+        .await
+        .unwrap();
+
+    let fresh: Vec<NewLead> = (0..20).map(|_| any_lead()).collect();
+    let mut leads = fresh.clone();
+    leads.insert(7, twin_of(&held));
+    let outcomes = own.append(&intake_of(&leads)).await.unwrap();
+
+    let duplicate = Appended::Duplicate { of: held.id };
+    assert_eq!(outcomes[7], duplicate);
+    let stored = outcomes.iter().filter(|it| **it == Appended::Stored);
+    assert_eq!(stored.count(), fresh.len());
+}
+
 #[tokio::test]
 async fn the_longest_intake_is_stored_whole() {
     let own = OwnStore::fresh().await;
