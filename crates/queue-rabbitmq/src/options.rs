@@ -7,8 +7,9 @@ use lead::RetryPolicy;
 use crate::OpenError;
 use crate::topology::NAMESPACE_MAX_BYTES;
 
-/// Seconds between heartbeats; a peer that is silent for twice as long is taken for dead.
-const HEARTBEAT_SECONDS: u16 = 5;
+/// Seconds between heartbeats; a peer that is silent for twice as long is taken for dead. A broker
+/// that hears a client no more hands out only then what that client held.
+const HEARTBEAT_SECONDS: u16 = 3;
 
 /// How a process uses the queue.
 #[derive(Clone, Debug)]
@@ -101,7 +102,7 @@ mod tests {
             it.host == "mq.example"
                 && it.port == 1234
                 && it.is_encrypted
-                && it.url.expose() == "amqps://us%40er:p%2Fw@mq.example:1234/a%20b?heartbeat=5"
+                && it.url.expose() == "amqps://us%40er:p%2Fw@mq.example:1234/a%20b?heartbeat=3"
         }));
     }
 
