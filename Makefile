@@ -8,9 +8,12 @@ PRODUCTION := store-mysql queue-rabbitmq cache-redis
 BEHAVIOUR := -p skynet-api --test leads --test platform
 # In all other crates, what needs a server stands in a module of this name.
 SERVERS := production::
+# The product under faults of its servers, its processes and its leads.
+FAULTS := -p skynet -p skynet-api -p skynet-worker --test servers
+FAULTS_KILLS ?= 100
 
 .DEFAULT_GOAL := help
-.PHONY: help run test test-domain test-embedded test-production check fmt bench guard guard-record load toolchain valgrind
+.PHONY: help run test test-domain test-embedded test-production test-faults check fmt bench guard guard-record load toolchain valgrind
 
 help: ## List the targets
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / { printf "  make %-16s %s\n", $$1, $$2 }' $(MAKEFILE_LIST)
@@ -42,6 +45,16 @@ test-production: toolchain ## Run the tests that need MySQL, RabbitMQ and Redis
 	@scripts/with-servers sh -c '$(CARGO) test --locked $(PRODUCTION:%=-p %) && \
 	  $(CARGO) test --locked --workspace $(PRODUCTION:%=--exclude %) -- $(SERVERS) && \
 	  SKYNET_TEST_FAMILY=production $(CARGO) test --locked $(BEHAVIOUR)'
+
+test-faults: toolchain ## Hurt every server and process under load, many times, and print what became of the leads
+	@echo "==> faults of servers, processes and leads, on private servers"
+	@table=$$(mktemp) && status=0; \
+	  SKYNET_FAULTS_KILLS=$(FAULTS_KILLS) SKYNET_FAULTS_TABLE=$$table scripts/with-servers --programs \
+	    $(CARGO) test --locked $(FAULTS) -- production::faults || status=$$?; \
+	  awk -F '\t' 'BEGIN { line = "%-42s %8s %8s %8s %10s %5s %12s\n"; \
+	    printf line, "fault", "sent", "accepted", "stored", "duplicates", "dead", "recovery ms" } \
+	    { printf line, $$1, $$2, $$3, $$4, $$5, $$6, $$7 }' $$table; \
+	  rm -f $$table; exit $$status
 
 check: toolchain ## Format, lints as errors, and the licence and source rules where cargo-deny is there
 	@echo "==> format"

@@ -8,6 +8,11 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 use std::time::Instant;
 
+use lapin::options::{
+    BasicPublishOptions, ConfirmSelectOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
+use lapin::types::FieldTable;
+use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProperties};
 use tokio::time::sleep;
 
 use crate::programs::find;
@@ -117,6 +122,47 @@ impl Broker {
             String::from_utf8_lossy(&output.stderr)
         );
         said
+    }
+
+    /// Puts bytes into a queue by hand.
+    pub async fn put(&self, queue: &str, bytes: &[u8]) {
+        let (_connection, channel) = self.channel().await;
+        let confirms = channel.confirm_select(ConfirmSelectOptions::default());
+        confirms.await.unwrap();
+        let options = BasicPublishOptions {
+            mandatory: true,
+            ..BasicPublishOptions::default()
+        };
+        let properties = BasicProperties::default();
+        let sent = channel.basic_publish("".into(), queue.into(), options, bytes, properties);
+        assert_eq!(sent.await.unwrap().await.unwrap(), Confirmation::Ack(None));
+    }
+
+    /// Deletes a queue with everything in it.
+    pub async fn delete(&self, queue: &str) {
+        let (_connection, channel) = self.channel().await;
+        let options = QueueDeleteOptions::default();
+        channel.queue_delete(queue.into(), options).await.unwrap();
+    }
+
+    /// Messages that wait in a queue.
+    pub async fn depth(&self, queue: &str) -> u32 {
+        let (_connection, channel) = self.channel().await;
+        let options = QueueDeclareOptions {
+            passive: true,
+            ..QueueDeclareOptions::default()
+        };
+        let looked = channel.queue_declare(queue.into(), options, FieldTable::default());
+        looked.await.unwrap().message_count()
+    }
+
+    async fn channel(&self) -> (Connection, Channel) {
+        let url = format!("amqp://guest:guest@{}/%2f", self.server.address());
+        let connection = Connection::connect(&url, ConnectionProperties::default())
+            .await
+            .unwrap();
+        let channel = connection.create_channel().await.unwrap();
+        (connection, channel)
     }
 }
 

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::programs::{find, is_root};
 use crate::server::{Launch, Probe, Server, free_port};
-use crate::{RigError, tethered};
+use crate::{RigError, Session, tethered};
 
 /// Names the server program, where it is not the one that is found.
 const PROGRAM_VARIABLE: &str = "SKYNET_RIG_MYSQLD";
@@ -86,6 +86,11 @@ impl Database {
 }
 
 impl Database {
+    /// Signs in with all rights.
+    pub async fn session(&self) -> Session {
+        Session::open(&format!("mysql://root@{}/skynet", self.address())).await
+    }
+
     /// The server, and what makes a data folder where the server itself does not.
     pub(crate) fn programs() -> Result<(PathBuf, Option<PathBuf>), RigError> {
         let program = match std::env::var_os(PROGRAM_VARIABLE) {

@@ -26,6 +26,7 @@ mod programs;
 mod proxy;
 mod server;
 mod servers;
+mod session;
 
 pub use self::broker::Broker;
 pub use self::cache::Cache;
@@ -34,3 +35,4 @@ pub use self::process::{Process, tethered};
 pub use self::proxy::{Direction, Proxy};
 pub use self::server::{PATIENCE, Probe, Server};
 pub use self::servers::{RigError, Servers};
+pub use self::session::Session;

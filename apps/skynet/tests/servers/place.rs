@@ -16,6 +16,8 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 
 pub(crate) struct Place {
     pub(crate) servers: Servers,
+    /// What every program is told beside where the servers are.
+    pub(crate) told: Vec<(&'static str, String)>,
     folder: TempDir,
 }
 
@@ -23,6 +25,7 @@ impl Place {
     pub(crate) async fn new() -> Self {
         Self {
             servers: Servers::start().await.unwrap(),
+            told: Vec::new(),
             folder: TempDir::new().unwrap(),
         }
     }
@@ -51,6 +54,7 @@ impl Place {
             .env("SKYNET_BCRYPT_COST", "4")
             .env("SKYNET_RATE_LIMIT_PER_MINUTE", "10000000")
             .env("SKYNET_LOGIN_RATE_PER_MINUTE", "1000")
+            .envs(self.told.iter().map(|(name, value)| (name, value)))
             .envs(settings.iter().copied())
             .stdin(Stdio::null());
         command
@@ -98,26 +102,44 @@ impl Place {
 
     /// Starts an API at an address of its own.
     pub(crate) fn start_api(&self) -> Node {
-        self.start_node("skynet-api", &[])
+        self.start_api_with(&[])
+    }
+
+    /// As [`Place::start_api`], with settings of its own.
+    pub(crate) fn start_api_with(&self, settings: &[(&'static str, String)]) -> Node {
+        self.start_node("skynet-api", &[], settings)
     }
 
     /// Starts an API and a worker in one process.
     pub(crate) fn serve(&self) -> Node {
-        self.start_node("skynet", &["serve"])
+        self.start_node("skynet", &["serve"], &[])
     }
 
-    fn start_node(&self, program: &str, arguments: &[&str]) -> Node {
+    fn start_node(
+        &self,
+        program: &str,
+        arguments: &[&str],
+        settings: &[(&'static str, String)],
+    ) -> Node {
         let address = format!("127.0.0.1:{}", free_port());
+        let mut settings = settings.to_vec();
+        settings.push(("SKYNET_BIND", address.clone()));
         Node {
-            process: self.start(program, arguments, &[("SKYNET_BIND", &address)]),
+            process: self.start(program, arguments, &texts(&settings)),
             api: Api::new(format!("http://{address}")),
             address,
+            settings,
         }
     }
 
     /// Starts a worker.
     pub(crate) fn start_worker(&self) -> Process {
-        self.start("skynet-worker", &["--queues", "leads"], &[])
+        self.start_worker_with(&[])
+    }
+
+    /// As [`Place::start_worker`], with settings of its own.
+    pub(crate) fn start_worker_with(&self, settings: &[(&'static str, String)]) -> Process {
+        self.start("skynet-worker", &["--queues", "leads"], &texts(settings))
     }
 }
 
@@ -126,6 +148,7 @@ pub(crate) struct Node {
     pub(crate) process: Process,
     pub(crate) api: Api,
     pub(crate) address: String,
+    settings: Vec<(&'static str, String)>,
 }
 
 impl Node {
@@ -154,7 +177,7 @@ impl Node {
     /// Kills it and starts another one at its address.
     pub(crate) fn replace(&mut self, place: &Place) {
         self.process.kill();
-        self.process = place.start("skynet-api", &[], &[("SKYNET_BIND", &self.address)]);
+        self.process = place.start("skynet-api", &[], &texts(&self.settings));
     }
 
     /// The status of a GET; none while nobody listens.
@@ -205,6 +228,11 @@ fn path_of(program: &str) -> PathBuf {
         "{program} is not built: test the whole workspace, or name its package too"
     );
     path
+}
+
+fn texts<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
+    let pairs = settings.iter().map(|(name, value)| (*name, value.as_str()));
+    pairs.collect()
 }
 
 /// A port on which nothing listens.

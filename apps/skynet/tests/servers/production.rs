@@ -1,5 +1,5 @@
 //! How programs do over the servers of the production family.
 
 mod commands;
-mod kill;
+mod faults;
 mod starting;
