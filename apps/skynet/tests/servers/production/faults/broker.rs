@@ -60,6 +60,10 @@ async fn a_work_queue_that_is_deleted_is_declared_again_and_bytes_that_are_no_me
     // declare it again at once.
     scene.settled().await;
     for worker in &mut scene.workers {
+        until("the worker is ready", async || {
+            worker.log().contains("is ready")
+        })
+        .await;
         assert_eq!(terminated(worker).await.code(), Some(0), "{}", worker.log());
     }
     scene.place.servers.broker.delete(WORK).await;

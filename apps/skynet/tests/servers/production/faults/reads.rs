@@ -20,7 +20,7 @@ const SHOWN_WITHIN: Duration = Duration::from_secs(1);
 const OLD_MAX: Duration = Duration::from_secs(5);
 
 async fn shows(api: &Api, email: &str) -> bool {
-    let list = api.get(NEWEST).await;
+    let list = api.get(&format!("/api/v1/leads?email={email}")).await;
     let mut leads = list["data"].as_array().unwrap().iter();
     leads.any(|it| it["email"] == email)
 }
