@@ -19,6 +19,8 @@ use crate::programs::find;
 use crate::server::{LOOK_EVERY, Launch, PATIENCE, Probe, Server, free_port};
 use crate::{Process, RigError, tethered};
 
+/// Names the folder of the server's programs, where they are not those that are found.
+const FOLDER_VARIABLE: &str = "SKYNET_RIG_RABBITMQ";
 const PACKAGE: &str = "rabbitmq-server";
 
 /// A private `RabbitMQ` with a port mapper of its own.
@@ -91,7 +93,11 @@ impl Broker {
 
     /// The server, its tool, and the port mapper.
     pub(crate) fn programs() -> Result<[PathBuf; 3], RigError> {
-        let find = |name| find(&[name], PACKAGE);
+        let folder = std::env::var_os(FOLDER_VARIABLE).map(PathBuf::from);
+        let find = |name| match &folder {
+            Some(folder) => Ok(folder.join(name)),
+            None => find(&[name], PACKAGE),
+        };
         Ok([
             find("rabbitmq-server")?,
             find("rabbitmqctl")?,
