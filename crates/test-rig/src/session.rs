@@ -34,12 +34,15 @@ impl Session {
         })
     }
 
-    /// The texts in the only column of a query.
+    /// The texts in the only column of a query, without those that are null.
     pub async fn texts(&mut self, sql: &str) -> Vec<String> {
         let rows = sqlx::raw_sql(AssertSqlSafe(sql))
             .fetch_all(&mut self.0)
             .await
             .unwrap();
-        rows.iter().map(|it| it.try_get(0).unwrap()).collect()
+        let texts = rows
+            .iter()
+            .map(|it| it.try_get::<Option<String>, _>(0).unwrap());
+        texts.flatten().collect()
     }
 }

@@ -76,7 +76,8 @@ async fn a_work_queue_that_is_deleted_is_declared_again_and_bytes_that_are_no_me
 
     scene
         .tried("garbage in the queue", async |scene, _| {
-            let garbage: [&[u8]; 4] = [b"", b"{\"email\":1}", &[0xff; 300_000], b"\x01garbage"];
+            let long = vec![0xff; 300_000];
+            let garbage: [&[u8]; 4] = [b"", b"{\"email\":1}", &long, b"\x01garbage"];
             for bytes in garbage {
                 scene.place.servers.broker.put(WORK, bytes).await;
             }

@@ -99,7 +99,7 @@ async fn an_acknowledgement_that_gets_lost_after_the_commit_stores_nothing_twice
 /// A worker that puts a lead off until later does not hear that the broker has it.
 async fn refused_for_now(scene: &mut Scene, load: &Load) -> Healed {
     let mut database = scene.place.servers.database.session().await;
-    let (lead, email) = scene.canary();
+    let (canary, email) = scene.canary();
     database
         .run(&format!(
             "CREATE TRIGGER refuses BEFORE INSERT ON leads FOR EACH ROW \
@@ -114,7 +114,7 @@ async fn refused_for_now(scene: &mut Scene, load: &Load) -> Healed {
         lossy.swallow(Direction::ToClient);
     });
     let path = super::scene::QUEUE_LEAD;
-    let (status, answer) = scene.api.post(path, lead.to_string()).await;
+    let (status, answer) = scene.api.post(path, canary.to_string()).await;
     assert_eq!(status, 202, "{answer}");
     let lost = async || losses.load(Ordering::SeqCst) > 0;
     until("the worker puts it off", lost).await;
