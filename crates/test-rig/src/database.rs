@@ -40,7 +40,7 @@ impl Database {
         let accounts = folder.join("accounts.sql");
         fs::write(&accounts, ACCOUNTS).map_err(RigError::Folder)?;
         let is_mariadb = installer.is_some();
-        let installer = if let Some(installer) = installer {
+        let mut installer = if let Some(installer) = installer {
             let mut command = tethered(installer);
             command
                 .arg("--no-defaults")
@@ -55,6 +55,11 @@ impl Database {
             ]);
             command
         };
+        // A server that starts takes away what it finds in there from another one.
+        let temporary = folder.join("database.tmp");
+        fs::create_dir_all(&temporary).map_err(RigError::Folder)?;
+        let environment = ("TMPDIR".to_owned(), temporary.display().to_string());
+        installer.env(&environment.0, &environment.1);
         install(installer, &data, &log)?;
 
         let port = free_port();
@@ -78,7 +83,7 @@ impl Database {
         let launch = Launch {
             program,
             arguments,
-            environment: Vec::new(),
+            environment: vec![environment],
             log,
         };
         Ok(Self(Server::new("database", launch, port, Probe::Mysql)))

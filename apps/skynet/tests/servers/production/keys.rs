@@ -57,7 +57,9 @@ async fn keyed_requests_for_the_queue_need_the_cache_and_no_database() {
         assert!(header(&refused, "retry-after").is_some());
         let body = refused.text().await.unwrap();
         assert!(body.contains("/problems/claims-unavailable"), "{body}");
-        assert_eq!(send(&api, path, None, email).await.status(), 202, "{path}");
+        let unkeyed = send(&api, path, None, email).await;
+        let status = unkeyed.status();
+        assert_eq!(status, 202, "{path}: {}", unkeyed.text().await.unwrap());
     }
 
     place.servers.database.start().await.unwrap();

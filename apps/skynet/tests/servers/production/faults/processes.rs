@@ -78,7 +78,8 @@ async fn a_worker_that_stood_still_stores_nothing_again() {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn processes_that_are_asked_to_end_while_a_server_is_away_end_in_time() {
-    let mut scene = Scene::new().await;
+    // What is accepted until all have ended is before the lead by which the recovery is told.
+    let mut scene = Scene::told(&[("SKYNET_SHUTDOWN_SECONDS", "5")]).await;
     scene
         .tried("asked to end without a broker", async |scene, _| {
             scene.place.servers.broker.stop().await;
