@@ -5,12 +5,15 @@ DATA ?= data
 DOMAIN := -p kernel -p eav -p lead -p auth
 PRODUCTION := store-mysql queue-rabbitmq cache-redis
 # Tests that run over the family that SKYNET_TEST_FAMILY names; over reference adapters without it.
-BEHAVIOUR := -p skynet-api --test leads --test platform
+# Of the whole workspace, since dependencies would be built again for a package alone.
+BEHAVIOUR := --workspace --test leads --test platform
 # In all other crates, what needs a server stands in a module of this name.
 SERVERS := production::
 # The product under faults of its servers, its processes and its leads.
-FAULTS := -p skynet -p skynet-api -p skynet-worker --test servers
+FAULTS := --workspace --tests
 FAULTS_KILLS ?= 100
+# They take minutes of their own: `make test-faults` runs them, all other targets leave them out.
+NO_FAULTS := --skip production::faults
 
 .DEFAULT_GOAL := help
 .PHONY: help run test test-domain test-embedded test-production test-faults check fmt bench guard guard-record load toolchain valgrind
@@ -24,10 +27,10 @@ run: toolchain ## Build and start skynet: API and worker in one process, no serv
 	@echo "==> starting skynet; its data is kept in $(DATA)/, Ctrl-C stops it"
 	@SKYNET_DATA_DIR=$(DATA) exec "$${CARGO_TARGET_DIR:-target}/release/skynet" serve
 
-test: toolchain test-domain ## Run every test; starts the servers that are not there
+test: toolchain test-domain ## Run every test but those of faults; starts the servers that are not there
 	@echo "==> the whole workspace; a first build takes some minutes"
-	@scripts/with-servers $(CARGO) test --locked --workspace
-	@echo "==> what the HTTP API promises, over files and over servers"
+	@scripts/with-servers $(CARGO) test --locked --workspace -- $(NO_FAULTS)
+	@echo "==> what the HTTP API promises, over files and over servers (what it promises under faults: make test-faults)"
 	@SKYNET_TEST_FAMILY=embedded $(CARGO) test --locked $(BEHAVIOUR)
 	@SKYNET_TEST_FAMILY=production scripts/with-servers $(CARGO) test --locked $(BEHAVIOUR)
 
@@ -43,14 +46,14 @@ test-embedded: toolchain ## Run the tests of the whole workspace over the embedd
 test-production: toolchain ## Run the tests that need MySQL, RabbitMQ and Redis
 	@echo "==> the production family, on real servers"
 	@scripts/with-servers sh -c '$(CARGO) test --locked $(PRODUCTION:%=-p %) && \
-	  $(CARGO) test --locked --workspace $(PRODUCTION:%=--exclude %) -- $(SERVERS) && \
+	  $(CARGO) test --locked --workspace $(PRODUCTION:%=--exclude %) -- $(SERVERS) $(NO_FAULTS) && \
 	  SKYNET_TEST_FAMILY=production $(CARGO) test --locked $(BEHAVIOUR)'
 
 test-faults: toolchain ## Hurt every server and process under load, many times, and print what became of the leads
 	@echo "==> faults of servers, processes and leads, on private servers"
 	@table=$$(mktemp) && status=0; \
 	  SKYNET_FAULTS_KILLS=$(FAULTS_KILLS) SKYNET_FAULTS_TABLE=$$table scripts/with-servers --programs \
-	    $(CARGO) test --locked $(FAULTS) -- production::faults || status=$$?; \
+	    $(CARGO) test --locked $(FAULTS) -- production::faults --test-threads 3 || status=$$?; \
 	  awk -F '\t' 'BEGIN { line = "%-42s %8s %8s %8s %10s %5s %12s\n"; \
 	    printf line, "fault", "sent", "accepted", "stored", "duplicates", "dead", "recovery ms" } \
 	    { printf line, $$1, $$2, $$3, $$4, $$5, $$6, $$7 }' $$table; \

@@ -145,7 +145,7 @@ async fn all_rows(api: &Api, load: &str) -> HashMap<String, Value> {
                 _ => return rows,
             }
             let other = rows.insert(tag.to_owned(), lead.clone());
-            assert!(other.is_none(), "{tag} has two rows");
+            assert!(other.is_none(), "two rows: {lead} {other:?}");
         }
         match page["pagination"]["next_cursor"].as_str() {
             Some(cursor) => path = format!("/api/v1/leads?limit=100&cursor={cursor}"),
