@@ -16,8 +16,8 @@ use lapin::{BasicProperties, Channel, Confirmation, Connection, ConnectionProper
 use tokio::time::sleep;
 
 use crate::programs::find;
-use crate::server::{LOOK_EVERY, Launch, PATIENCE, Probe, Server, free_port};
-use crate::{Process, RigError, tethered};
+use crate::server::{LOOK_EVERY, Launch, PATIENCE, Probe, Server};
+use crate::{Port, Process, RigError, tethered};
 
 /// Names the folder of the server's programs, where they are not those that are found.
 const FOLDER_VARIABLE: &str = "SKYNET_RIG_RABBITMQ";
@@ -31,6 +31,8 @@ pub struct Broker {
     environment: Vec<(String, String)>,
     // Outlives the server, which is registered with it.
     _port_mapper: Process,
+    /// Those of the port mapper and of the talk between nodes.
+    _ports: [Port; 2],
 }
 
 impl Broker {
@@ -48,16 +50,20 @@ impl Broker {
             .and_then(|()| fs::write(home.join("enabled_plugins"), "[].\n"))
             .map_err(RigError::Folder)?;
 
-        let (port, mapper_port) = (free_port(), free_port());
+        let (port, others) = (Port::free(), [Port::free(), Port::free()]);
+        let [mapper_port, nodes_port] = others.each_ref().map(Port::number);
         let path = |name: &str| home.join(name).to_string_lossy().into_owned();
         let environment = [
             ("HOME", home.to_string_lossy().into_owned()),
             ("ERL_EPMD_PORT", mapper_port.to_string()),
             ("ERL_EPMD_ADDRESS", "127.0.0.1".to_owned()),
-            ("RABBITMQ_NODENAME", format!("rig{port}@localhost")),
+            (
+                "RABBITMQ_NODENAME",
+                format!("rig{}@localhost", port.number()),
+            ),
             ("RABBITMQ_NODE_IP_ADDRESS", "127.0.0.1".to_owned()),
-            ("RABBITMQ_NODE_PORT", port.to_string()),
-            ("RABBITMQ_DIST_PORT", free_port().to_string()),
+            ("RABBITMQ_NODE_PORT", port.number().to_string()),
+            ("RABBITMQ_DIST_PORT", nodes_port.to_string()),
             ("RABBITMQ_MNESIA_BASE", path("mnesia")),
             ("RABBITMQ_LOG_BASE", path("log")),
             ("RABBITMQ_LOGS", "-".to_owned()),
@@ -88,6 +94,7 @@ impl Broker {
             control,
             environment: environment.to_vec(),
             _port_mapper: mapper,
+            _ports: others,
         })
     }
 

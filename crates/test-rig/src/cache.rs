@@ -6,9 +6,9 @@ use std::path::{Path, PathBuf};
 use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 
-use crate::RigError;
 use crate::programs::find;
-use crate::server::{Launch, Probe, Server, free_port};
+use crate::server::{Launch, Probe, Server};
+use crate::{Port, RigError};
 
 /// A private Redis that keeps nothing over a restart.
 #[derive(Debug)]
@@ -22,9 +22,9 @@ impl Cache {
     /// [`RigError::Missing`].
     pub fn prepare(folder: &Path) -> Result<Self, RigError> {
         let program = Self::program()?;
-        let port = free_port();
+        let port = Port::free();
         let folder_text = folder.to_string_lossy();
-        let port_text = port.to_string();
+        let port_text = port.number().to_string();
         let arguments = [
             ["--bind", "127.0.0.1"],
             ["--port", &port_text],

@@ -6,8 +6,8 @@ use std::path::{Path, PathBuf};
 use std::process::{Command, Stdio};
 
 use crate::programs::{find, is_root};
-use crate::server::{Launch, Probe, Server, free_port};
-use crate::{RigError, Session, tethered};
+use crate::server::{Launch, Probe, Server};
+use crate::{Port, RigError, Session, tethered};
 
 /// Names the server program, where it is not the one that is found.
 const PROGRAM_VARIABLE: &str = "SKYNET_RIG_MYSQLD";
@@ -62,12 +62,12 @@ impl Database {
         installer.env(&environment.0, &environment.1);
         install(installer, &data, &log)?;
 
-        let port = free_port();
+        let port = Port::free();
         let mut arguments = vec!["--no-defaults".to_owned()];
         let mut add = |name: &str, value: &str| arguments.push(format!("--{name}={value}"));
         add("datadir", &data.to_string_lossy());
         add("bind-address", "127.0.0.1");
-        add("port", &port.to_string());
+        add("port", &port.number().to_string());
         add("socket", &folder.join("database.sock").to_string_lossy());
         add("pid-file", &folder.join("database.pid").to_string_lossy());
         add("init-file", &accounts.to_string_lossy());

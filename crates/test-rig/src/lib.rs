@@ -1,6 +1,6 @@
 //! Servers for tests: private ones, and ways to hurt them.
 //!
-//! - [`Servers`]: a database, a broker and a cache of the caller's own, on free ports, with their
+//! - [`Servers`]: a database, a broker and a cache of the caller's own, on ports of their own, with their
 //!   data in a temporary folder. They end with the value, and with the process that started them
 //!   however that ends.
 //! - [`Server`]: stop, kill, start again on the same port and data, pause, go on.
@@ -21,6 +21,7 @@ mod broker;
 mod cache;
 mod database;
 pub mod load;
+mod port;
 mod process;
 mod programs;
 mod proxy;
@@ -31,6 +32,7 @@ mod session;
 pub use self::broker::Broker;
 pub use self::cache::Cache;
 pub use self::database::Database;
+pub use self::port::Port;
 pub use self::process::{Process, tethered};
 pub use self::proxy::{Direction, Proxy};
 pub use self::server::{PATIENCE, Probe, Server};

@@ -1,6 +1,6 @@
 //! A door in front of a server.
 
-use std::net::{Ipv4Addr, SocketAddr};
+use std::net::SocketAddr;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
@@ -9,6 +9,8 @@ use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::{JoinHandle, JoinSet};
+
+use crate::Port;
 
 const CHUNK_BYTES: usize = 16 * 1024;
 /// Another socket may hold the port for a moment while the door opens again.
@@ -62,7 +64,7 @@ struct Watch {
 /// Passes connections on to a server until it is told otherwise.
 #[derive(Debug)]
 pub struct Proxy {
-    address: SocketAddr,
+    port: Port,
     shared: Arc<Shared>,
     doorman: JoinHandle<()>,
 }
@@ -83,14 +85,15 @@ impl std::fmt::Debug for Shared {
 }
 
 impl Proxy {
-    /// An open door in front of `server`, at a free port.
+    /// An open door in front of `server`, at a port of its own.
     ///
     /// # Errors
     ///
     /// When no port is free.
     pub async fn start(server: SocketAddr) -> std::io::Result<Self> {
-        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await?;
-        let address = listener.local_addr()?;
+        let port = Port::free();
+        let address = port.address();
+        let listener = TcpListener::bind(address).await?;
         let shared = Arc::new(Shared {
             server,
             state: watch::Sender::default(),
@@ -98,7 +101,7 @@ impl Proxy {
         });
         let doorman = tokio::spawn(Arc::clone(&shared).keep(listener, address));
         Ok(Self {
-            address,
+            port,
             shared,
             doorman,
         })
@@ -106,7 +109,7 @@ impl Proxy {
 
     /// Where clients come.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// Cuts what is there and refuses what comes.

@@ -1,6 +1,6 @@
 //! A server that can be hurt.
 
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::process::Command;
 use std::time::{Duration, Instant};
@@ -9,7 +9,7 @@ use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
 use tokio::net::TcpStream;
 use tokio::time::{sleep, timeout};
 
-use crate::{Process, RigError};
+use crate::{Port, Process, RigError};
 
 /// How long a server may take to start or to end.
 pub const PATIENCE: Duration = Duration::from_mins(1);
@@ -78,17 +78,17 @@ impl Launch {
 pub struct Server {
     name: &'static str,
     launch: Launch,
-    address: SocketAddr,
+    port: Port,
     probe: Probe,
     process: Option<Process>,
 }
 
 impl Server {
-    pub(crate) fn new(name: &'static str, launch: Launch, port: u16, probe: Probe) -> Self {
+    pub(crate) fn new(name: &'static str, launch: Launch, port: Port, probe: Probe) -> Self {
         Self {
             name,
             launch,
-            address: SocketAddr::from((Ipv4Addr::LOCALHOST, port)),
+            port,
             probe,
             process: None,
         }
@@ -96,7 +96,7 @@ impl Server {
 
     /// Where it listens, running or not.
     pub fn address(&self) -> SocketAddr {
-        self.address
+        self.port.address()
     }
 
     /// Starts it on the data it had, and waits until it answers.
@@ -130,7 +130,7 @@ impl Server {
     /// [`RigError::NotReady`].
     pub async fn ready(&mut self) -> Result<(), RigError> {
         let started = Instant::now();
-        while !self.probe.answers(self.address).await {
+        while !self.probe.answers(self.address()).await {
             let ended = self.process.as_mut().and_then(Process::ended);
             if ended.is_some() || PATIENCE < started.elapsed() {
                 return Err(RigError::NotReady {
@@ -178,10 +178,4 @@ impl Server {
         let lines: Vec<&str> = log.lines().collect();
         lines[lines.len().saturating_sub(LINES)..].join("\n")
     }
-}
-
-/// A port on which nothing listens.
-pub(crate) fn free_port() -> u16 {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).expect("a port is free");
-    listener.local_addr().expect("it is bound").port()
 }

@@ -1,14 +1,14 @@
 //! Servers of a test's own, and programs that are told to use them.
 
-use std::net::TcpListener;
 use std::path::{Path, PathBuf};
 use std::process::{Command, ExitStatus, Stdio};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use reqwest::Method;
 use tempfile::TempDir;
 use test_rig::load::Api;
-use test_rig::{Process, Servers, tethered};
+use test_rig::{Port, Process, Servers, tethered};
 
 /// How long anything may take that is waited for.
 pub(crate) const PATIENCE: Duration = Duration::from_mins(1);
@@ -19,6 +19,8 @@ pub(crate) struct Place {
     /// What every program is told beside where the servers are.
     pub(crate) told: Vec<(&'static str, String)>,
     folder: TempDir,
+    /// Programs so far, for the names of their logs.
+    started: AtomicUsize,
 }
 
 impl Place {
@@ -27,6 +29,7 @@ impl Place {
             servers: Servers::start().await.unwrap(),
             told: Vec::new(),
             folder: TempDir::new().unwrap(),
+            started: AtomicUsize::default(),
         }
     }
 
@@ -88,10 +91,8 @@ impl Place {
         arguments: &[&str],
         settings: &[(&str, &str)],
     ) -> Process {
-        let log = self
-            .folder
-            .path()
-            .join(format!("{program}-{}", free_port()));
+        let number = self.started.fetch_add(1, Ordering::Relaxed);
+        let log = self.folder.path().join(format!("{program}-{number}"));
         Process::spawn(self.command(program, arguments, settings), &log).unwrap()
     }
 
@@ -121,7 +122,8 @@ impl Place {
         arguments: &[&str],
         settings: &[(&'static str, String)],
     ) -> Node {
-        let address = format!("127.0.0.1:{}", free_port());
+        let port = Port::free();
+        let address = port.address().to_string();
         let mut settings = settings.to_vec();
         settings.push(("SKYNET_BIND", address.clone()));
         Node {
@@ -129,6 +131,7 @@ impl Place {
             api: Api::new(format!("http://{address}")),
             address,
             settings,
+            _port: port,
         }
     }
 
@@ -149,6 +152,7 @@ pub(crate) struct Node {
     pub(crate) api: Api,
     pub(crate) address: String,
     settings: Vec<(&'static str, String)>,
+    _port: Port,
 }
 
 impl Node {
@@ -233,10 +237,4 @@ fn path_of(program: &str) -> PathBuf {
 fn texts<'a>(settings: &'a [(&'static str, String)]) -> Vec<(&'a str, &'a str)> {
     let pairs = settings.iter().map(|(name, value)| (*name, value.as_str()));
     pairs.collect()
-}
-
-/// A port on which nothing listens.
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }

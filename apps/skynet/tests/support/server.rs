@@ -1,12 +1,12 @@
 //! The real program on a data folder of its own.
 
 use std::fs::File;
-use std::net::TcpListener;
 use std::path::Path;
 use std::process::{Child, Command, ExitStatus, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
+use test_rig::Port;
 use test_rig::load::Api;
 
 /// How long anything may take that is waited for.
@@ -16,6 +16,7 @@ const LOOK_EVERY: Duration = Duration::from_millis(10);
 pub(crate) struct Server {
     dir: TempDir,
     address: String,
+    _port: Port,
     child: Option<Child>,
     api: Api,
 }
@@ -23,11 +24,13 @@ pub(crate) struct Server {
 impl Server {
     /// A server that was never started, with an empty data folder and an address of its own.
     pub(crate) fn new() -> Self {
-        let address = free_address();
+        let port = Port::free();
+        let address = port.address().to_string();
         Self {
             dir: TempDir::new().unwrap(),
             api: Api::new(format!("http://{address}")),
             address,
+            _port: port,
             child: None,
         }
     }
@@ -97,7 +100,8 @@ impl Server {
 
     /// Runs a second process on the same data folder until it ends.
     pub(crate) async fn run_second(&self) -> Output {
-        let mut command = serve(self.dir.path(), &free_address());
+        let port = Port::free();
+        let mut command = serve(self.dir.path(), &port.address().to_string());
         command.stdout(Stdio::piped()).stderr(Stdio::piped());
         tokio::task::spawn_blocking(move || command.output().unwrap())
             .await
@@ -138,10 +142,4 @@ fn serve(dir: &Path, address: &str) -> Command {
         .env("SKYNET_LOGIN_RATE_PER_MINUTE", "1000")
         .stdin(Stdio::null());
     command
-}
-
-/// An address on which nothing listens.
-fn free_address() -> String {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().to_string()
 }
