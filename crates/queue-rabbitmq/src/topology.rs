@@ -35,28 +35,25 @@ const NOWHERE: &str = "leads.nowhere.v1";
 /// Deliveries after which the broker takes a message out of its queue: a backstop, since attempts
 /// are counted in the message and crashes are judged long before.
 const DELIVERY_LIMIT: i32 = 1_000;
+/// The same of the queue of what the broker took out of others. `RabbitMQ` 4 keeps the count of a
+/// message that it moves, so there it comes in above the other limit, and would be dropped the
+/// first time that it is given back. This one is never reached.
+const FAILED_DELIVERY_LIMIT: i32 = i32::MAX;
 
 /// What the arguments of every queue have in common.
-const COMMON: [(&str, Argument); 4] = [
-    ("x-queue-type", Argument::Text("quorum")),
-    ("x-overflow", Argument::Text("reject-publish")),
-    ("x-delivery-limit", Argument::Number(DELIVERY_LIMIT)),
+const COMMON: [(&str, &str); 4] = [
+    ("x-queue-type", "quorum"),
+    ("x-overflow", "reject-publish"),
+    ("x-dead-letter-strategy", "at-least-once"),
     // The default exchange leads to the queue that the routing key names.
-    ("x-dead-letter-exchange", Argument::Text("")),
+    ("x-dead-letter-exchange", ""),
 ];
-/// How messages move from queue to queue.
-const STRATEGY: (&str, Argument) = ("x-dead-letter-strategy", Argument::Text("at-least-once"));
+const LIMIT: &str = "x-delivery-limit";
 const TARGET: &str = "x-dead-letter-routing-key";
 const TTL: &str = "x-message-ttl";
 
 /// How long the broker may take to declare one queue.
 const DECLARE_TIMEOUT: Duration = Duration::from_secs(4);
-
-#[derive(Clone, Copy)]
-enum Argument {
-    Text(&'static str),
-    Number(i32),
-}
 
 /// The queues of one namespace.
 pub(crate) struct Topology {
@@ -114,9 +111,12 @@ impl Topology {
     }
 
     fn queues(&self) -> Vec<(String, FieldTable)> {
+        let mut failed = arguments(&self.failed, None);
+        let limit = AMQPValue::LongInt(FAILED_DELIVERY_LIMIT);
+        failed.insert(LIMIT.into(), limit);
         let mut queues = vec![
             // What fails here comes back here.
-            (self.failed.clone(), arguments(&self.failed, None)),
+            (self.failed.clone(), failed),
             (self.suspect.clone(), arguments(&self.failed, None)),
             (self.work.clone(), arguments(&self.failed, None)),
         ];
@@ -141,13 +141,10 @@ impl Topology {
 
 fn arguments(dead_letters_to: &str, message_ttl: Option<Duration>) -> FieldTable {
     let mut table = FieldTable::default();
-    for (name, argument) in COMMON.into_iter().chain([STRATEGY]) {
-        let value = match argument {
-            Argument::Text(text) => AMQPValue::LongString(text.into()),
-            Argument::Number(number) => AMQPValue::LongInt(number),
-        };
-        table.insert(name.into(), value);
+    for (name, text) in COMMON {
+        table.insert(name.into(), AMQPValue::LongString(text.into()));
     }
+    table.insert(LIMIT.into(), AMQPValue::LongInt(DELIVERY_LIMIT));
     table.insert(TARGET.into(), AMQPValue::LongString(dead_letters_to.into()));
     if let Some(ttl) = message_ttl {
         let ttl_ms = i32::try_from(ttl.as_millis()).unwrap_or(i32::MAX);
