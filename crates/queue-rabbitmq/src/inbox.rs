@@ -61,20 +61,21 @@ impl Source {
         }
     }
 
-    /// Gives back all of `returned`.
+    /// Gives back all of `returned`. What the broker was not told stays unsettled, so that no
+    /// acknowledgement of several covers it.
     pub(crate) async fn give_back(&self, returned: &BTreeSet<u64>) {
         let mut unsettled = self.unsettled.lock().await;
         let returned: BTreeSet<u64> = returned.intersection(&unsettled).copied().collect();
-        unsettled.retain(|it| !returned.contains(it));
-        for tag in &returned {
+        for tag in returned {
             let options = BasicNackOptions {
                 multiple: false,
                 requeue: true,
             };
-            let told = self.channel.basic_nack(*tag, options);
+            let told = self.channel.basic_nack(tag, options);
             if !is_told(timeout(TELL_TIMEOUT, told).await) {
                 return;
             }
+            unsettled.remove(&tag);
         }
     }
 }

@@ -115,6 +115,19 @@ impl Api {
         answer.await.is_ok_and(|it| it.status() == StatusCode::OK)
     }
 
+    /// Reads, whatever the status, until the answer is as it has to become.
+    pub async fn until(&self, path: &str, is_so: impl Fn(&Value) -> bool) {
+        let started = Instant::now();
+        loop {
+            let answer = self.try_call(Method::GET, path, String::new()).await;
+            if answer.as_ref().is_some_and(|(_, it)| is_so(it)) {
+                return;
+            }
+            assert!(started.elapsed() < PATIENCE, "{path} stays {answer:?}");
+            tokio::time::sleep(LOOK_EVERY).await;
+        }
+    }
+
     /// Waits until no message waits and none is in a worker's hands.
     pub async fn drained(&self) {
         let started = Instant::now();

@@ -46,10 +46,12 @@ impl fmt::Display for Tally {
     }
 }
 
-/// Reads everything back through the API and compares it with the ledger.
+/// Waits until every promise is decided, reads everything back through the API, and compares it
+/// with the ledger.
 ///
 /// The load must be the newest that the system has, [`CANARY`] leads apart.
 pub async fn verify(api: &Api, ledger: &Ledger) -> Tally {
+    decided(api, ledger).await;
     let rows = all_rows(api, &ledger.name).await;
     let mut by_key: HashMap<String, &Value> = HashMap::new();
     for row in rows.values() {
@@ -100,7 +102,11 @@ pub async fn verify(api: &Api, ledger: &Ledger) -> Tally {
             }
             Promise::Row(submission) => {
                 let held = row.is_some() || by_key.contains_key(&sent.key());
-                assert!(held, "{sent:?} {promise:?} is lost");
+                if !held {
+                    let path = format!("/api/v1/batches/{submission}");
+                    let batch = api.get(&path).await;
+                    panic!("{sent:?} {promise:?} is lost: {batch}");
+                }
                 *stored_of.entry(submission).or_default() += usize::from(row.is_some());
             }
         }
@@ -127,6 +133,28 @@ pub async fn verify(api: &Api, ledger: &Ledger) -> Tally {
     }
     tally.submissions = ledger.submissions.len();
     tally
+}
+
+/// Waits until the answers say of every promise what became of it. Empty queues would not tell:
+/// what a worker held shows in them only once a broker has noticed that it is gone.
+async fn decided(api: &Api, ledger: &Ledger) {
+    let ends = |ends: &'static [&str]| {
+        move |it: &Value| {
+            let state = it["data"]["state"].as_str();
+            state.is_some_and(|it| ends.contains(&it))
+        }
+    };
+    for (_, promise) in &ledger.entries {
+        if let Promise::Queued(id) = promise {
+            let path = format!("/api/v1/receipts/{id}");
+            api.until(&path, ends(&["stored", "duplicate", "failed"]))
+                .await;
+        }
+    }
+    for submission in &ledger.submissions {
+        let path = format!("/api/v1/batches/{}", submission.id);
+        api.until(&path, ends(&["finished"])).await;
+    }
 }
 
 /// Every lead of a load, by its tag, read page by page from the newest.
