@@ -116,14 +116,14 @@ impl Api {
     }
 
     /// Reads, whatever the status, until the answer is as it has to become.
-    pub async fn until(&self, path: &str, is_so: impl Fn(&Value) -> bool) {
+    pub async fn until(&self, path: &str, is_so: impl Fn(&Value) -> bool) -> Value {
         let started = Instant::now();
         loop {
             let answer = self.try_call(Method::GET, path, String::new()).await;
-            if answer.as_ref().is_some_and(|(_, it)| is_so(it)) {
-                return;
+            match answer {
+                Some((_, answer)) if is_so(&answer) => return answer,
+                _ => assert!(started.elapsed() < PATIENCE, "{path} stays {answer:?}"),
             }
-            assert!(started.elapsed() < PATIENCE, "{path} stays {answer:?}");
             tokio::time::sleep(LOOK_EVERY).await;
         }
     }

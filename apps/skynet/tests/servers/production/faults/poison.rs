@@ -4,7 +4,6 @@ use serde_json::{Value, json};
 use test_rig::Session;
 
 use super::scene::{Healed, QUEUE_LEAD, QUEUE_LEADS, Scene};
-use crate::place::until;
 
 const LEADS: usize = 500;
 
@@ -33,10 +32,9 @@ async fn poisoned(scene: &mut Scene, action: &str, code: &str) -> Healed {
         answer["processing_id"].as_str().unwrap()
     );
     let counts = |stored: usize, failed: usize| json!({"received": LEADS, "rejected": 0, "stored": stored, "duplicate": 0, "failed": failed, "pending": 0});
-    until("all but one are stored", async || {
-        scene.api.get(&batch).await["data"]["counts"] == counts(LEADS - 1, 1)
-    })
-    .await;
+    let all_but_one = counts(LEADS - 1, 1);
+    let batch_is = |counts| move |it: &Value| it["data"]["counts"] == counts;
+    scene.api.until(&batch, batch_is(all_but_one)).await;
     let parked = scene.parked().await;
     assert_eq!(parked.len(), 1, "{parked:?}");
     assert_eq!(parked[0]["code"], code, "{parked:?}");
@@ -47,10 +45,7 @@ async fn poisoned(scene: &mut Scene, action: &str, code: &str) -> Healed {
     database.run("DROP TRIGGER poison").await;
     scene.replay().await;
     let healed = scene.recovers().await;
-    until("the last one is stored", async || {
-        scene.api.get(&batch).await["data"]["counts"] == counts(LEADS, 0)
-    })
-    .await;
+    scene.api.until(&batch, batch_is(counts(LEADS, 0))).await;
     Healed { dead: 1, ..healed }
 }
 
@@ -110,7 +105,7 @@ async fn a_lead_that_kills_its_worker_each_time_is_parked_and_nothing_else_is() 
                     // The server would not notice before it wakes up.
                     let _ = database.attempt(&format!("KILL {id}")).await;
                     let select =
-                        format!("SELECT 'one' FROM information_schema.processlist WHERE id = {id}");
+                        format!("SELECT 'held' FROM DUAL WHERE IS_USED_LOCK('{worker}') = {id}");
                     while !database.texts(&select).await.is_empty() {}
                     scene.workers[at] = worker_as(scene, at);
                     killed += 1;

@@ -259,8 +259,14 @@ impl Scene {
             for worker in &mut self.workers {
                 assert_eq!(terminated(worker).await.code(), Some(0), "{}", worker.log());
             }
-            let queues = &self.api.get("/api/v1/queue").await["data"]["queues"];
-            let is_empty = queues.as_array().unwrap().iter().all(|it| it["ready"] == 0);
+            // A queue takes back what a consumer held when it lets the consumer go.
+            let all_are = |answer: &Value, what: &str| {
+                let queues = answer["data"]["queues"].as_array().unwrap();
+                queues.iter().all(|it| it[what] == 0)
+            };
+            let path = "/api/v1/queue";
+            let left = self.api.until(path, |it| all_are(it, "consumers")).await;
+            let is_empty = all_are(&left, "ready");
             self.workers = [self.start_worker(), self.start_worker()];
             if is_empty {
                 return;
