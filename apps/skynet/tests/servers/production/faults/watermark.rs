@@ -13,22 +13,25 @@ use super::scene::{Healed, QUEUE_LEAD, QUEUE_LEADS, Scene};
 use crate::place::{PATIENCE, terminated, until};
 
 const WORK: &str = "leads.work.v1";
-const RETRY: &str = "leads.retry.v1.3000ms";
-const DELAY: Duration = Duration::from_secs(3);
+const RETRY: &str = "leads.retry.v1.6000ms";
+const DELAY: Duration = Duration::from_secs(6);
+const DELAYS: (&str, &str) = ("SKYNET_RETRY_DELAYS", "6s");
 /// Leads that are tried again.
 const RETRIES: usize = 20;
-/// Messages from which on an API lets in no bulk, and nothing.
+/// Messages from which on an API lets in no bulk, and nothing. It looks each second, and at
+/// [`PACE`] no second brings as many as lie between the two.
 const MARKS: Watermarks = Watermarks {
     bulk: 60,
-    single: 100,
+    single: 160,
 };
+const PACE: Duration = Duration::from_millis(15);
 
 /// An API in this process, which lets in less than others.
 async fn narrow_api(scene: &Scene) -> (Running, Api) {
     let settings = scene.api_doors[0].settings(&scene.place.servers);
     let folder = scene.place.folder().join("narrow");
     let folder = ("SKYNET_DATA_DIR", folder.display().to_string());
-    let delays = ("SKYNET_RETRY_DELAYS", "3s".to_owned());
+    let delays = (DELAYS.0, DELAYS.1.to_owned());
     let settings = settings.into_iter().chain([folder, delays]);
     let settings: HashMap<OsString, OsString> = settings
         .map(|(name, text)| (name.into(), text.into()))
@@ -60,12 +63,13 @@ async fn until_refused(api: &Api, path: &str, body: impl AsyncFn() -> String) ->
         assert_eq!(status, 202, "{answer}");
         assert!(began_at.elapsed() < PATIENCE, "everything is let in");
         sent += 1;
+        tokio::time::sleep(PACE).await;
     }
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_work_queue_that_is_full_to_the_watermark_takes_retries_in_time() {
-    let mut scene = Scene::told(&[("SKYNET_RETRY_DELAYS", "3s")]).await;
+    let mut scene = Scene::told(&[DELAYS]).await;
     let (running, api) = narrow_api(&scene).await;
     let mut database = scene.place.servers.database.session().await;
     database
