@@ -12,12 +12,12 @@ use crate::open::OpenError;
 use crate::options::Options;
 
 /// A connection that nobody used for so long is closed, at the latest after twice that.
-const IDLE_MAX: Duration = Duration::from_secs(10);
+const IDLE_MAX: Duration = Duration::from_secs(3);
 /// A connection is closed at this age, so that servers behind one name share the load again.
 const AGE_MAX: Duration = Duration::from_mins(30);
 /// The server ends a session that says nothing for so long, in seconds, and takes back what it had
 /// begun: the locks of a client that stands still, or was cut off, would stop every other one.
-const SERVER_IDLE_SECONDS: u32 = 30;
+const SERVER_IDLE_SECONDS: u32 = 8;
 const _: () = assert!(SERVER_IDLE_SECONDS as u64 > 2 * IDLE_MAX.as_secs());
 /// As [`SERVER_IDLE_SECONDS`], for a session within a transaction, where the server is a `MariaDB`.
 const SERVER_IDLE_IN_TRANSACTION_SECONDS: u32 = 5;
@@ -242,7 +242,7 @@ mod tests {
             ("character_set_results", "utf8mb4"),
             ("innodb_lock_wait_timeout", "5"),
             ("lock_wait_timeout", "5"),
-            ("wait_timeout", "30"),
+            ("wait_timeout", "8"),
             (isolation, "READ-COMMITTED"),
         ] {
             let select = format!("SELECT CAST(@@SESSION.{name} AS CHAR)");

@@ -75,6 +75,8 @@ impl Database {
         if !is_mariadb {
             add("mysqlx", "OFF");
             add("secure-file-priv", "NULL");
+            // What is said can be read on the way, as it can to a MariaDB.
+            add("tls-version", "");
         }
         if is_root() {
             add("user", "root");

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
-use test_rig::Session;
+use test_rig::Proxy;
 
+use super::doors::Role;
 use super::scene::Scene;
 
 const READ_ONLY: Duration = Duration::from_secs(3);
@@ -13,8 +14,8 @@ const DEADLOCKS: usize = 8;
 const BALLAST: &str = "CREATE TABLE ballast (id INT NOT NULL AUTO_INCREMENT PRIMARY KEY)";
 const WEIGH: &str = "INSERT INTO ballast SELECT NULL FROM information_schema.columns AS a, \
     information_schema.columns AS b LIMIT 20000";
-const WAITING: &str =
-    "SELECT 'one' FROM information_schema.innodb_trx WHERE trx_state = 'LOCK WAIT'";
+const WAITING: &str = "SELECT 'one' FROM information_schema.innodb_metrics \
+    WHERE name = 'lock_row_lock_current_waits' AND count > 0";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_database_that_takes_no_writes_or_no_connections_for_a_while() {
@@ -35,7 +36,7 @@ async fn a_database_that_takes_no_writes_or_no_connections_for_a_while() {
             .tried(name, async |scene, _| {
                 let mut database = scene.place.servers.database.session().await;
                 database.run(hurt).await;
-                end_sessions(&mut database).await;
+                scene.doors(Role::Store, Proxy::cut);
                 let receipts = scene.queues().await;
                 tokio::time::sleep(READ_ONLY).await;
                 database.run(heal).await;
@@ -48,16 +49,6 @@ async fn a_database_that_takes_no_writes_or_no_connections_for_a_while() {
             .await;
     }
     scene.ends().await;
-}
-
-/// Ends the connections of the product.
-async fn end_sessions(database: &mut Session) {
-    let select = "SELECT CAST(id AS CHAR) FROM information_schema.processlist \
-                  WHERE user = 'skynet'";
-    for id in database.texts(select).await {
-        // It may have ended by itself.
-        let _ = database.attempt(&format!("KILL {id}")).await;
-    }
 }
 
 /// A rival locks what transactions of the product want last, and then what they hold.
