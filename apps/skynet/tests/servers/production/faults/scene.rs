@@ -14,7 +14,7 @@ use crate::place::{Node, PATIENCE, Place, terminated, until};
 
 /// How soon the product has to work again once the cause of a fault is gone.
 const RECOVERY_LIMIT: Duration = Duration::from_secs(10);
-const CLIENTS: usize = 3;
+const CLIENTS: usize = 2;
 const SEED: u64 = 20_261_126;
 /// Requests that are answered before a fault, and after it.
 const SOME_REQUESTS: usize = 40;
