@@ -2,6 +2,9 @@
 
 CARGO ?= cargo
 DATA ?= data
+comma := ,
+# More arguments of skynet-bench, such as --rounds 5 or --keep FOLDER.
+BENCH ?=
 DOMAIN := -p kernel -p eav -p lead -p auth
 PRODUCTION := store-mysql queue-rabbitmq cache-redis
 # Tests that run over the family that SKYNET_TEST_FAMILY names; over reference adapters without it.
@@ -73,10 +76,10 @@ check: toolchain ## Format, lints as errors, and the licence and source rules wh
 fmt: ## Format all code
 	@$(CARGO) fmt --all
 
-bench: toolchain ## Compare the embedded pipeline with raw SQLite batch inserts and print the ratio
+bench: toolchain ## Measure the system beside raw limits, on private servers (QUICK=1: under 5 minutes; ONLY=p1,p3: some)
 	@echo "==> building in release mode (the first build takes some minutes)"
-	@$(CARGO) build --release --locked -p skynet -p skynet-bench
-	@"$${CARGO_TARGET_DIR:-target}/release/skynet-bench" embedded
+	@$(CARGO) build --release --locked -p skynet -p skynet-api -p skynet-worker -p skynet-bench
+	@"$${CARGO_TARGET_DIR:-target}/release/skynet-bench" $(subst $(comma), ,$(ONLY)) $(if $(QUICK),--quick) $(BENCH)
 
 guard: toolchain valgrind ## Count the instructions of the hot paths and compare with the baseline
 	@echo "==> building in release mode (the first build takes some minutes)"

@@ -7,7 +7,7 @@ use std::process::{Command, Stdio};
 
 use crate::programs::{find, is_root};
 use crate::server::{Launch, Probe, Server};
-use crate::{Port, RigError, Session, tethered};
+use crate::{Port, RigError, Session, Setup, tethered};
 
 /// Names the server program, where it is not the one that is found.
 const PROGRAM_VARIABLE: &str = "SKYNET_RIG_MYSQLD";
@@ -28,14 +28,15 @@ CREATE DATABASE IF NOT EXISTS skynet;
 pub struct Database(Server);
 
 impl Database {
-    /// Makes a data folder inside `folder`; the server is not started.
+    /// Makes a data folder inside `folder`, unless one is there that is kept; the server is not
+    /// started.
     ///
     /// # Errors
     ///
     /// [`RigError::Missing`], [`RigError::Spawn`] or [`RigError::NotReady`].
-    pub fn prepare(folder: &Path) -> Result<Self, RigError> {
+    pub fn prepare(folder: &Path, setup: &Setup) -> Result<Self, RigError> {
         let (program, installer) = Self::programs()?;
-        let data = folder.join("database");
+        let data = setup.data.clone().unwrap_or(folder.join("database"));
         let log = folder.join("database.log");
         let accounts = folder.join("accounts.sql");
         fs::write(&accounts, ACCOUNTS).map_err(RigError::Folder)?;
@@ -60,7 +61,9 @@ impl Database {
         fs::create_dir_all(&temporary).map_err(RigError::Folder)?;
         let environment = ("TMPDIR".to_owned(), temporary.display().to_string());
         installer.env(&environment.0, &environment.1);
-        install(installer, &data, &log)?;
+        if !data.join("mysql").exists() {
+            install(installer, &data, &log)?;
+        }
 
         let port = Port::free();
         let mut arguments = vec!["--no-defaults".to_owned()];
@@ -82,6 +85,7 @@ impl Database {
             add("user", "root");
         }
         arguments.push("--skip-log-bin".to_owned());
+        arguments.extend(setup.arguments.iter().map(|it| format!("--{it}")));
         let launch = Launch {
             program,
             arguments,

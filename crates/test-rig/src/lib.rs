@@ -36,5 +36,5 @@ pub use self::port::Port;
 pub use self::process::{Process, tethered};
 pub use self::proxy::{Direction, Proxy};
 pub use self::server::{PATIENCE, Probe, Server};
-pub use self::servers::{RigError, Servers};
+pub use self::servers::{RigError, Servers, Setup};
 pub use self::session::Session;

@@ -99,6 +99,11 @@ impl Server {
         self.port.address()
     }
 
+    /// The number of its process; none while it does not run.
+    pub fn id(&self) -> Option<u32> {
+        self.process.as_ref().map(Process::id)
+    }
+
     /// Starts it on the data it had, and waits until it answers.
     ///
     /// # Errors

@@ -1,8 +1,19 @@
 //! All three servers.
 
+use std::path::PathBuf;
+
 use tempfile::TempDir;
 
 use crate::{Broker, Cache, Database};
+
+/// What the database is given beside what it needs.
+#[derive(Clone, Debug, Default)]
+pub struct Setup {
+    /// Where it keeps its data, over the end of the servers; their own folder where none is named.
+    pub data: Option<PathBuf>,
+    /// Arguments that win over the rig's own, without the dashes.
+    pub arguments: Vec<String>,
+}
 
 /// A database, a broker and a cache of the caller's own.
 #[derive(Debug)]
@@ -23,12 +34,21 @@ impl Servers {
     ///
     /// [`RigError`], of the first that does not start.
     pub async fn start() -> Result<Self, RigError> {
+        Self::start_with(&Setup::default()).await
+    }
+
+    /// As [`Servers::start`], with a database of another kind.
+    ///
+    /// # Errors
+    ///
+    /// [`RigError`], of the first that does not start.
+    pub async fn start_with(setup: &Setup) -> Result<Self, RigError> {
         let folder = TempDir::with_prefix("skynet-rig").map_err(RigError::Folder)?;
         let mut broker = Broker::prepare(folder.path())?;
         broker.spawn()?;
         let mut cache = Cache::prepare(folder.path())?;
         cache.spawn()?;
-        let mut database = Database::prepare(folder.path())?;
+        let mut database = Database::prepare(folder.path(), setup)?;
         database.start().await?;
         cache.ready().await?;
         broker.ready().await?;

@@ -1,4 +1,4 @@
-//! What the database alone can do.
+//! What `SQLite` alone can do.
 
 use std::path::Path;
 use std::process;
@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use rusqlite::types::Value;
 use rusqlite::{Connection, OpenFlags, params_from_iter};
 
-use crate::{Failure, cpu};
+use crate::{Failure, proc};
 
 /// Rows of a transaction.
 const BATCH: usize = 500;
@@ -17,6 +17,12 @@ pub(crate) struct Inserted {
     pub(crate) rows: u64,
     pub(crate) time: Duration,
     pub(crate) cpu: Duration,
+}
+
+impl Inserted {
+    pub(crate) fn rate(&self) -> f64 {
+        self.rows as f64 / self.time.as_secs_f64()
+    }
 }
 
 /// Inserts all leads of `source`, in the order they were written, into a new file of the same
@@ -41,7 +47,7 @@ pub(crate) fn insert_again(source: &Path, target: &Path) -> Result<Inserted, Fai
 
     let marks = vec!["?"; columns].join(", ");
     let insert = format!("INSERT INTO leads VALUES ({marks})");
-    let cpu_before = cpu::of_process(process::id())?;
+    let cpu_before = proc::cpu(process::id())?;
     let began = Instant::now();
     for batch in rows.chunks(BATCH) {
         let transaction = target.transaction()?;
@@ -54,7 +60,7 @@ pub(crate) fn insert_again(source: &Path, target: &Path) -> Result<Inserted, Fai
         transaction.commit()?;
     }
     let time = began.elapsed();
-    let cpu = cpu::of_process(process::id())?.saturating_sub(cpu_before);
+    let cpu = proc::cpu(process::id())?.saturating_sub(cpu_before);
     let count = number(&target, "SELECT count(*) FROM leads")?;
     if count != rows.len() as u64 {
         return Err("not every row was inserted".into());
@@ -80,36 +86,8 @@ fn copy_schema(source: &Connection, target: &Connection) -> Result<(), Failure> 
     Ok(())
 }
 
-/// What the store holds: leads by its counters, leads by their rows, and parked messages.
-pub(crate) struct Balance {
-    pub(crate) counted: u64,
-    pub(crate) rows: u64,
-    pub(crate) parked: u64,
-}
-
-/// Reads the balance of a store.
-pub(crate) fn balance(store: &Connection) -> Result<Balance, Failure> {
-    Ok(Balance {
-        counted: counted(store)?,
-        rows: number(store, "SELECT count(*) FROM leads")?,
-        parked: number(store, "SELECT count(*) FROM dead_letters")?,
-    })
-}
-
-/// Leads in a store, by its counters.
-pub(crate) fn counted(store: &Connection) -> Result<u64, Failure> {
-    number(store, "SELECT coalesce(sum(total), 0) FROM lead_counters")
-}
-
 fn number(store: &Connection, sql: &str) -> Result<u64, Failure> {
     Ok(u64::try_from(
         store.query_row(sql, [], |row| row.get::<_, i64>(0))?,
     )?)
-}
-
-/// Opens a store to look at it.
-pub(crate) fn look_at(store: &Path) -> Result<Connection, Failure> {
-    let store = Connection::open_with_flags(store, OpenFlags::SQLITE_OPEN_READ_ONLY)?;
-    store.busy_timeout(Duration::from_secs(5))?;
-    Ok(store)
 }
