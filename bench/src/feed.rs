@@ -170,7 +170,7 @@ impl Shared<'_> {
             let due = self.began + Duration::from_secs_f64(sent as f64 / pace);
             tokio::time::sleep_until(due.into()).await;
         }
-        while sent > self.settled.load(Ordering::Relaxed) + feed.backlog_max {
+        while sent.saturating_sub(self.settled.load(Ordering::Relaxed)) > feed.backlog_max {
             sleep(REST).await;
         }
     }
