@@ -9,7 +9,7 @@ use crate::Failure;
 use crate::machine::Machine;
 use crate::measures::{self, Known, Name};
 use crate::raw::handler;
-use crate::report::{Report, print_verdicts};
+use crate::report::{self, Report, print_verdicts};
 use crate::rig::Rig;
 use crate::scale::Scale;
 
@@ -32,7 +32,10 @@ pub(crate) struct Cli {
     /// Keep the data of the database in this folder, and use what is there
     #[arg(long, value_name = "FOLDER")]
     keep: Option<PathBuf>,
-    /// Another argument of the database server, such as innodb-log-file-size=1G
+    /// Where the figures go, as JSON and as a page with plots
+    #[arg(long, value_name = "FOLDER", default_value = "target/bench")]
+    out: PathBuf,
+    /// Another argument of the database server, such as innodb-buffer-pool-size=4G
     #[arg(long = "database", value_name = "NAME=VALUE")]
     database: Vec<String>,
     /// Leads that a store is filled with, for p2 and p6
@@ -78,14 +81,20 @@ impl Cli {
         };
         println!("{}\n{}", report.machine, report.command);
         let mut known = Known::default();
+        let mut files = Vec::new();
         for name in names {
             let measure = measures::run(name, rig.as_ref(), &scale, &mut known).await?;
             report.measures.push(measure);
+            // What was measured is there, whatever becomes of the rest.
+            files = report::write(&report, &self.out)?;
         }
         if let Some(rig) = rig {
             rig.stop().await;
         }
         print_verdicts(&report);
+        for file in files {
+            println!("{}", file.display());
+        }
         Ok(())
     }
 

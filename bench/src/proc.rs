@@ -68,6 +68,12 @@ impl Watched {
         memory(*pid).ok()
     }
 
+    /// How many files, sockets among them, those of a role have open.
+    pub(crate) fn handles(&self, role: Role) -> Option<usize> {
+        let (_, pid) = self.0.iter().find(|it| it.0 == role)?;
+        Some(fs::read_dir(format!("/proc/{pid}/fd")).ok()?.count())
+    }
+
     fn times(&self) -> Result<Vec<Duration>, Failure> {
         self.0.iter().map(|(_, pid)| cpu(*pid)).collect()
     }

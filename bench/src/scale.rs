@@ -23,6 +23,8 @@ pub(crate) struct Scale {
     pub(crate) embedded_leads: u64,
     /// Rows of a table that is imported.
     pub(crate) import_rows: u64,
+    /// Parts of a soak, and how long each is.
+    pub(crate) soak: (u32, Duration),
 }
 
 impl Scale {
@@ -38,6 +40,7 @@ impl Scale {
             body_mib: 1_024,
             embedded_leads: 100_000,
             import_rows: 1_000_000,
+            soak: (30, Duration::from_mins(1)),
         }
     }
 
@@ -53,6 +56,7 @@ impl Scale {
             body_mib: 32,
             embedded_leads: 50_000,
             import_rows: 100_000,
+            soak: (6, Duration::from_secs(4)),
         }
     }
 }

@@ -8,6 +8,7 @@ mod m0002_submissions;
 mod m0003_dead_letters;
 mod m0004_accounts;
 mod m0005_claims;
+mod m0006_search;
 mod state;
 
 use sea_orm_migration::{MigrationTrait, MigratorTrait, async_trait};
@@ -26,6 +27,7 @@ impl MigratorTrait for Migrator {
             Box::new(m0003_dead_letters::Migration),
             Box::new(m0004_accounts::Migration),
             Box::new(m0005_claims::Migration),
+            Box::new(m0006_search::Migration),
         ]
     }
 }

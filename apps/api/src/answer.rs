@@ -1,8 +1,9 @@
 //! Answers to requests that went well.
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, ETag, EntityTag, Header, IfNoneMatch};
-use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+use actix_web::http::header::{self, EntityTag, Header, HeaderValue, IfNoneMatch};
+use actix_web::{HttpRequest, HttpResponse};
+use bytes::Bytes;
 use kernel::ThreadKey;
 use serde::Serialize;
 use sha2::{Digest, Sha256};
@@ -70,33 +71,41 @@ pub fn json(status: StatusCode, bytes: Vec<u8>) -> HttpResponse {
 }
 
 /// An answer to GET that may be kept and asked for anew: `ETag`, `Cache-Control: private,
-/// no-cache`, `Vary: Authorization`; 304 when the client holds the same bytes. `extra` may add
-/// headers.
-pub fn validated(
-    request: &HttpRequest,
-    bytes: impl AsRef<[u8]> + Into<Vec<u8>>,
-    extra: impl FnOnce(&mut HttpResponseBuilder),
-) -> HttpResponse {
-    let tag = entity_tag(bytes.as_ref());
-    let held = match IfNoneMatch::parse(request) {
-        Ok(IfNoneMatch::Any) => request.headers().contains_key(header::IF_NONE_MATCH),
-        Ok(IfNoneMatch::Items(tags)) => tags.iter().any(|it| it.weak_eq(&tag)),
-        Err(_) => false,
+/// no-cache`, `Vary: Authorization`; 304 when the client holds what has this tag.
+pub(crate) fn tagged(request: &HttpRequest, tag: HeaderValue, bytes: Bytes) -> HttpResponse {
+    let held = is_held(request, &tag);
+    let mut response = if held {
+        HttpResponse::NotModified().finish()
+    } else {
+        HttpResponse::Ok().body(bytes)
     };
-    let mut response = HttpResponse::build(if held {
-        StatusCode::NOT_MODIFIED
-    } else {
-        StatusCode::OK
-    });
+    let headers = response.headers_mut();
+    headers.insert(header::ETAG, tag);
+    let fixed = [
+        (header::CACHE_CONTROL, "private, no-cache"),
+        (header::VARY, "Authorization"),
+    ];
+    for (name, value) in fixed {
+        headers.insert(name, HeaderValue::from_static(value));
+    }
+    if !held {
+        headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(JSON));
+    }
     response
-        .insert_header(ETag(tag))
-        .insert_header((header::CACHE_CONTROL, "private, no-cache"))
-        .insert_header((header::VARY, "Authorization"));
-    extra(&mut response);
-    if held {
-        response.finish()
-    } else {
-        response.content_type(JSON).body(bytes.into())
+}
+
+/// Whether the client says that it holds what has this tag.
+fn is_held(request: &HttpRequest, tag: &HeaderValue) -> bool {
+    if !request.headers().contains_key(header::IF_NONE_MATCH) {
+        return false;
+    }
+    match IfNoneMatch::parse(request) {
+        Ok(IfNoneMatch::Any) => true,
+        Ok(IfNoneMatch::Items(held)) => {
+            let tag: Option<EntityTag> = tag.to_str().ok().and_then(|it| it.parse().ok());
+            tag.is_some_and(|tag| held.iter().any(|it| it.weak_eq(&tag)))
+        }
+        Err(_) => false,
     }
 }
 
@@ -107,16 +116,32 @@ fn bytes_of(content: &impl Serialize) -> Result<Vec<u8>, Problem> {
     })
 }
 
-fn entity_tag(bytes: &[u8]) -> EntityTag {
+/// How much of a digest a tag has, in bytes.
+const DIGEST_BYTES: usize = 16;
+/// How long a tag is, in bytes.
+pub(crate) const TAG_BYTES: usize = 2 * DIGEST_BYTES + 2;
+
+/// The tag of a body, with its quotes.
+pub(crate) fn tag_of(bytes: &[u8]) -> String {
     use std::fmt::Write as _;
 
     let digest = Sha256::digest(bytes);
-    let mut tag = String::with_capacity(32);
-    for byte in &digest[..16] {
+    let mut tag = String::with_capacity(TAG_BYTES);
+    tag.push('"');
+    for byte in &digest[..DIGEST_BYTES] {
         // Writing to a `String` cannot fail.
         let _ = write!(tag, "{byte:02x}");
     }
-    EntityTag::new_strong(tag)
+    tag.push('"');
+    tag
+}
+
+/// Whether this has the form of a tag.
+pub(crate) fn is_tag(text: &[u8]) -> bool {
+    let [b'"', digits @ .., b'"'] = text else {
+        return false;
+    };
+    text.len() == TAG_BYTES && digits.iter().all(u8::is_ascii_hexdigit)
 }
 
 /// The bytes of an answer to POST, PATCH or DELETE:

@@ -6,9 +6,9 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
-use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::dev::{ServiceRequest, ServiceResponse, Url};
 use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
+use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
 use auth::{Allowance, AuthenticateError, Principal, Quota, ThrottleKey};
@@ -22,6 +22,7 @@ use crate::cors;
 use crate::failure::unavailable;
 use crate::limits;
 use crate::params::Params;
+use crate::path_id::{PathId, parse_id};
 use crate::problem::{Problem, ProblemKind};
 use crate::services::Services;
 use crate::thread::THREAD_KEY_HEADER;
@@ -54,7 +55,7 @@ pub(crate) async fn edge(
 
 async fn serve(
     services: &Services,
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<impl MessageBody + 'static>,
     thread: &ThreadKey,
     address: IpAddr,
@@ -64,8 +65,13 @@ async fn serve(
     let gate = gate(services, &request, address, origin.is_some(), &mut rate);
     let gate = AssertUnwindSafe(gate).catch_unwind().await;
     let mut response = match gate.unwrap_or_else(|_| Err(panicked(thread))) {
-        Ok(Gate::Pass) => match Slot::take(services, request.path()) {
-            Some(_slot) => refusals_as_problems(next.call(request).await?, thread),
+        Ok(Gate::Pass(form)) => match Slot::take(services, request.path()) {
+            Some(_slot) => {
+                if let Some(form) = form {
+                    request.match_info_mut().set(Url::new(form));
+                }
+                refusals_as_problems(next.call(request).await?, thread)
+            }
             None => refuse(request, &unavailable(ProblemKind::Overloaded), thread),
         },
         Ok(Gate::Answer(answer)) => request.into_response(answer),
@@ -91,8 +97,8 @@ async fn serve(
 
 /// What the look at a request's head comes to.
 enum Gate {
-    /// A handler answers.
-    Pass,
+    /// A handler answers, which is registered for this path where it is not that of the request.
+    Pass(Option<Uri>),
     /// This is the answer.
     Answer(HttpResponse),
 }
@@ -105,8 +111,8 @@ async fn gate(
     is_allowed_origin: bool,
     rate: &mut Option<Rate>,
 ) -> Result<Gate, Problem> {
-    let pattern = request.match_pattern();
-    let methods = pattern.as_deref().and_then(|it| services.access.path(it));
+    let found = services.access.path(request.path());
+    let methods = found.as_ref().map(|it| it.methods);
     let access = methods.and_then(|it| it.access(request.method()));
 
     let caller = match access {
@@ -135,8 +141,8 @@ async fn gate(
     let Some(methods) = methods else {
         return Err(ProblemKind::NotFound.into());
     };
-    let allow = methods.allow();
     let Some(access) = access else {
+        let allow = methods.allow();
         if request.method() != Method::OPTIONS {
             return Err(match HeaderValue::from_str(&allow) {
                 Ok(allow) => {
@@ -159,7 +165,9 @@ async fn gate(
     if let Some(principal) = caller {
         request.extensions_mut().insert(principal);
     }
-    Params::parse(request.query_string())?.only(access.query)?;
+    let params = Params::parse(request.query_string())?;
+    params.only(access.query)?;
+    request.extensions_mut().insert(params);
     if !access.takes_body {
         let size = declared_bytes(request.headers());
         let limit = limits::SMALL_BODY_BYTES_MAX as u64;
@@ -167,7 +175,11 @@ async fn gate(
             return Err(Problem::too_large(limit, Some(size), "bytes"));
         }
     }
-    Ok(Gate::Pass)
+    let variable = found.and_then(|it| it.variable);
+    if let Some(id) = variable.and_then(|(part, _)| parse_id(part)) {
+        request.extensions_mut().insert(PathId(id));
+    }
+    Ok(Gate::Pass(variable.map(|(_, form)| form.clone())))
 }
 
 /// The caller, when the request has a token; the token must then be good.
@@ -241,7 +253,7 @@ impl Rate {
     fn add_headers(&self, headers: &mut HeaderMap) {
         let (policy, state) = self.values();
         for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
-            if let Ok(value) = HeaderValue::from_str(&value) {
+            if let Ok(value) = HeaderValue::try_from(value) {
                 headers.append(name, value);
             }
         }

@@ -4,7 +4,7 @@ use std::future::{Ready, ready};
 use std::str::FromStr;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest, web};
+use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
 
 use crate::problem::{ErrorCode, ErrorItem, Problem, ProblemKind};
 
@@ -102,6 +102,8 @@ impl FromRequest for Params {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::parse(request.query_string()))
+        // The edge has read them.
+        let read = request.extensions_mut().remove::<Self>();
+        ready(read.map_or_else(|| Self::parse(request.query_string()), Ok))
     }
 }

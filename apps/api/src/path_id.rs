@@ -3,12 +3,12 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpRequest};
+use actix_web::{FromRequest, HttpMessage, HttpRequest};
 use uuid::Uuid;
 
 use crate::problem::{Problem, ProblemKind};
 
-/// The `{id}` of a path. What is no id names no record, so it is 404.
+/// The `{id}` of a path, as the edge has read it. What is no id names no record, so it is 404.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct PathId(pub(crate) Uuid);
 
@@ -17,8 +17,8 @@ impl FromRequest for PathId {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let id = request.match_info().get("id").and_then(parse_id);
-        ready(id.map(Self).ok_or_else(|| ProblemKind::NotFound.into()))
+        let id = request.extensions().get::<Self>().copied();
+        ready(id.ok_or_else(|| ProblemKind::NotFound.into()))
     }
 }
 

@@ -4,7 +4,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use actix_web::http::Method;
+use actix_web::http::{Method, Uri};
 use actix_web::{FromRequest, Handler, Responder, Route, guard, web};
 
 use crate::caller::Who;
@@ -157,7 +157,24 @@ pub fn table() -> Vec<RouteLine> {
 }
 
 /// The table by path, as the edge looks into it.
-pub(crate) struct AccessTable(HashMap<&'static str, Vec<(Method, Access)>>);
+pub(crate) struct AccessTable {
+    fixed: HashMap<&'static str, Vec<(Method, Access)>>,
+    /// Paths with a variable part, of which no path fits two; those that most requests have first.
+    variable: Vec<Variable>,
+}
+
+struct Variable {
+    pattern: &'static str,
+    form: Uri,
+    methods: Vec<(Method, Access)>,
+}
+
+/// What the table has for a path.
+pub(crate) struct Found<'a> {
+    pub(crate) methods: Methods<'a>,
+    /// Its variable part, and what is registered for its pattern.
+    pub(crate) variable: Option<(&'a str, &'a Uri)>,
+}
 
 impl AccessTable {
     pub(crate) fn new() -> Self {
@@ -168,13 +185,61 @@ impl AccessTable {
                 .or_default()
                 .push((it.method, it.access));
         }
-        Self(by_path)
+        let (variable, fixed): (Vec<_>, Vec<_>) =
+            by_path.into_iter().partition(|(path, _)| is_variable(path));
+        let mut variable: Vec<_> = variable
+            .into_iter()
+            .filter_map(|(pattern, methods)| {
+                let form = form_of(pattern).parse().ok()?;
+                Some(Variable {
+                    pattern,
+                    form,
+                    methods,
+                })
+            })
+            .collect();
+        variable.sort_by_key(|it| (!it.pattern.starts_with(leads::PATHS), it.pattern.len()));
+        Self {
+            fixed: fixed.into_iter().collect(),
+            variable,
+        }
     }
 
-    /// The methods of a path; none when there is no such path.
-    pub(crate) fn path(&self, pattern: &str) -> Option<Methods<'_>> {
-        self.0.get(pattern).map(|it| Methods(it))
+    /// What there is for a path; none when there is no such path.
+    pub(crate) fn path<'a>(&'a self, path: &'a str) -> Option<Found<'a>> {
+        if let Some(methods) = self.fixed.get(path) {
+            return Some(Found {
+                methods: Methods(methods),
+                variable: None,
+            });
+        }
+        self.variable.iter().find_map(|it| {
+            let part = variable_part(path, it.pattern)?;
+            Some(Found {
+                methods: Methods(&it.methods),
+                variable: Some((part, &it.form)),
+            })
+        })
     }
+}
+
+fn is_variable(pattern: &str) -> bool {
+    pattern.contains('{')
+}
+
+/// What the framework is told of a pattern, and then asked for: a fixed path, since those with
+/// variable parts are looked for by expressions, which takes longer than all else of a request.
+fn form_of(pattern: &str) -> String {
+    pattern.replace(['{', '}'], ":")
+}
+
+/// The part of a path that stands for the variable one of a pattern, which is not empty; none when
+/// it is no path of that pattern.
+fn variable_part<'a>(path: &'a str, pattern: &str) -> Option<&'a str> {
+    let (before, rest) = pattern.split_once('{')?;
+    let (_, after) = rest.split_once('}')?;
+    let part = path.strip_prefix(before)?.strip_suffix(after)?;
+    (!part.is_empty() && !part.contains('/')).then_some(part)
 }
 
 /// The methods of a path.
@@ -218,10 +283,12 @@ pub fn routes(services: Arc<Services>) -> impl FnOnce(&mut web::ServiceConfig) {
             }
             routes.push(it.route);
         }
+        // A path is looked for in this order.
+        order.sort_by_key(|it| !it.starts_with(leads::PATHS));
         let mut scope = web::scope("").wrap(actix_web::middleware::from_fn(edge));
         for path in order {
             let mut resource =
-                web::resource(path).wrap(actix_web::middleware::from_fn(catch_panics));
+                web::resource(form_of(path)).wrap(actix_web::middleware::from_fn(catch_panics));
             for route in by_path.remove(path).unwrap_or_default() {
                 resource = resource.route(route);
             }
@@ -231,5 +298,69 @@ pub fn routes(services: Arc<Services>) -> impl FnOnce(&mut web::ServiceConfig) {
             Err::<String, Problem>(ProblemKind::NotFound.into())
         }));
         app.app_data(web::Data::from(services)).service(scope);
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_path_has_the_methods_of_its_pattern() {
+        let table = AccessTable::new();
+        for (path, allow) in [
+            ("/api/v1/leads", Some("GET, HEAD, OPTIONS")),
+            ("/api/v1/leads/", None),
+            ("/api/v1/leads/1", Some("GET, HEAD, OPTIONS")),
+            ("/api/v1/leads/1/", None),
+            ("/api/v1/leads/1/2", None),
+            ("/api/v1/leads/process-bulk", Some("POST, OPTIONS")),
+            (
+                "/api/v1/leads/process-bulk/status/1",
+                Some("GET, HEAD, OPTIONS"),
+            ),
+            ("/api/v1/failed/1", Some("GET, DELETE, HEAD, OPTIONS")),
+            ("/api/v1/failed/replay", Some("POST, OPTIONS")),
+            ("/api/v1/batches/1/results", Some("GET, HEAD, OPTIONS")),
+            ("/api/v1/batches//results", None),
+            ("/api/v1/batches/results", Some("GET, HEAD, OPTIONS")),
+            ("api/v1/leads", None),
+            ("/", None),
+            ("", None),
+        ] {
+            let found = table.path(path).map(|it| it.methods.allow());
+            assert_eq!(found.as_deref(), allow, "{path}");
+        }
+    }
+
+    #[test]
+    fn a_variable_part_is_one_whole_part() {
+        let pattern = "/batches/{id}/results";
+        for (path, part) in [
+            ("/batches/1/results", Some("1")),
+            ("/batches/:id:/results", Some(":id:")),
+            ("/batches//results", None),
+            ("/batches/results", None),
+            ("/batches/1/2/results", None),
+            ("/batches/1/results/", None),
+        ] {
+            assert_eq!(variable_part(path, pattern), part, "{path}");
+        }
+    }
+
+    #[test]
+    fn each_pattern_is_of_one_variable_part_and_found_under_its_own_form() {
+        let table = AccessTable::new();
+        for it in &table.variable {
+            assert_eq!(it.pattern.matches('{').count(), 1, "{}", it.pattern);
+            let form = it.form.path();
+            let fitting = table.variable.iter();
+            let fitting = fitting.filter(|other| variable_part(form, other.pattern).is_some());
+            assert_eq!(fitting.count(), 1, "{form}");
+            assert!(!table.fixed.contains_key(form));
+        }
+        let all = endpoints().into_iter().map(|it| it.path);
+        let variable: std::collections::HashSet<_> = all.filter(|it| is_variable(it)).collect();
+        assert_eq!(table.variable.len(), variable.len());
     }
 }

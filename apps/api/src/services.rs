@@ -32,7 +32,7 @@ pub struct Services {
 }
 
 impl Services {
-    /// The services over these ports.
+    /// The services over these ports. Call it within the tokio runtime that the ports work in.
     pub fn new(ports: Ports, settings: Settings) -> Arc<Self> {
         Arc::new(Self {
             authenticate: Authenticate::new(

@@ -1,12 +1,14 @@
 //! Takes leads from the queue and stores them.
 //!
 //! A [`Worker`] runs some loops, each of which takes messages, has them judged by
-//! [`lead::StoreLeads`], and settles them; and one task that keeps house. While the store is away
-//! a loop keeps what it holds, spends no attempts, and goes on with the same deliveries later.
+//! [`lead::StoreLeads`], and settles them; one task that keeps house, and one that indexes what was
+//! stored. While the store is away a loop keeps what it holds, spends no attempts, and goes on with
+//! the same deliveries later.
 
 mod bumps;
 mod hands;
 mod house;
+mod index;
 mod linger;
 mod program;
 
@@ -27,6 +29,7 @@ pub use self::program::program;
 
 use self::hands::Hands;
 use self::house::House;
+use self::index::Index;
 
 /// How a worker works.
 #[derive(Clone, Debug)]
@@ -143,6 +146,10 @@ impl Worker {
             results_age: self.settings.results_age,
         };
         let house = tokio::spawn(house.keep(stop.clone()));
+        let index = Index {
+            store: Arc::clone(&self.needs.store),
+        };
+        let index = tokio::spawn(index.keep_up(stop.clone()));
         let is_empty_handed = CancellationToken::new();
         let bumps = self.bumps.clone().map(|bumps| {
             let until = is_empty_handed.clone();
@@ -158,7 +165,11 @@ impl Worker {
             }
         }
         is_empty_handed.cancel();
-        for (task, what) in [(Some(house), "housekeeping"), (bumps, "bumping the cache")] {
+        for (task, what) in [
+            (Some(house), "housekeeping"),
+            (Some(index), "indexing"),
+            (bumps, "bumping the cache"),
+        ] {
             if let Some(task) = task
                 && let Err(error) = task.await
             {

@@ -13,7 +13,7 @@ use std::time::Duration;
 
 use kernel::{Batch, Cause, Probe};
 use lead::ports::{
-    Appended, DeadLetters, Intake, LeadConsumer, LeadFinder, LeadPublisher, LeadStore,
+    Appended, DeadLetters, Indexed, Intake, LeadConsumer, LeadFinder, LeadPublisher, LeadStore,
     QueueMonitor, StoreError,
 };
 use lead::{LeadId, Message, NewLead, ParkCode, ReceiptState, RetryPolicy, StoreLeads};
@@ -264,12 +264,40 @@ async fn a_message_that_workers_die_with_ends_parked_and_its_neighbours_stored()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_stored_is_indexed_at_once_while_there_is_more_and_again_later() {
+    let family = family();
+    let calls = Arc::new(AtomicU64::new(0));
+    let mut store = MockLeadStore::new();
+    store.expect_recount().returning(|| Ok(()));
+    store.expect_forget().returning(|_| Ok(0));
+    let counted = Arc::clone(&calls);
+    store
+        .expect_index()
+        .returning(move || match counted.fetch_add(1, Ordering::SeqCst) {
+            3 => Err(StoreError::Unavailable(Cause::new("not here"))),
+            call => Ok(Indexed {
+                leads: 1,
+                more: call < 3,
+            }),
+        });
+
+    let began = tokio::time::Instant::now();
+    let running = start(worker(&family, Arc::new(store), settings()));
+    until(async || calls.load(Ordering::SeqCst) >= 4).await;
+    assert!(began.elapsed() < Duration::from_millis(500));
+    until(async || calls.load(Ordering::SeqCst) >= 6).await;
+    assert!(began.elapsed() >= Duration::from_millis(5_500));
+    running.stop().await;
+}
+
+#[tokio::test(start_paused = true)]
 async fn old_results_are_forgotten_in_small_batches_until_none_is_left() {
     let family = family();
     let before = family.clock.clone();
     let calls = Arc::new(AtomicU64::new(0));
     let mut store = MockLeadStore::new();
     store.expect_recount().returning(|| Ok(()));
+    store.expect_index().returning(|| Ok(Indexed::default()));
     let counted = Arc::clone(&calls);
     store.expect_forget().returning(move |moment| {
         use kernel::Clock as _;
@@ -338,6 +366,10 @@ impl LeadStore for Watched {
 
     async fn recount(&self) -> Result<(), StoreError> {
         Err(StoreError::Unavailable(Cause::new("not here")))
+    }
+
+    async fn index(&self) -> Result<Indexed, StoreError> {
+        self.store.index().await
     }
 }
 

@@ -11,6 +11,7 @@ mod p6;
 mod p7;
 mod p8;
 mod p9;
+mod soak;
 
 use crate::Failure;
 use crate::report::{Measure, print_measure};
@@ -40,10 +41,12 @@ pub(crate) enum Name {
     P9,
     /// The import of a table
     P10,
+    /// One rate for half an hour: nothing may grow
+    Soak,
 }
 
 impl Name {
-    /// In the order of a whole run: what fills the store comes last.
+    /// In the order of a whole run: what fills the store comes last. A soak is asked for by name.
     pub(crate) const ALL: [Self; 10] = [
         Self::P1,
         Self::P3,
@@ -89,6 +92,7 @@ pub(crate) async fn run(
         Name::P8 => p8::run(scale).await,
         Name::P9 => p9::run(servers()?, scale).await,
         Name::P10 => p10::run(servers()?, scale, known).await,
+        Name::Soak => soak::run(servers()?, scale).await,
     }?;
     print_measure(&measure);
     Ok(measure)

@@ -12,7 +12,7 @@ use crate::feed::Feed;
 use crate::http::{self, Connection};
 use crate::leads;
 use crate::proc::{Role, Watched};
-use crate::raw::handler::{Handler, PAGE, PAGE_KEY};
+use crate::raw::handler::{Handler, PAGE, PAGE_BY_HAND, PAGE_KEY};
 use crate::redis::Redis;
 use crate::report::{Measure, Plot, Row, median};
 use crate::rig::Rig;
@@ -81,7 +81,11 @@ async fn idle(
     processes.push((Role::Handler, handler.process.id()));
     let handler_watched = Watched::new(processes);
     let page = [Bytes::from(http::get(PAGE, ""))];
+    let by_hand = [Bytes::from(http::get(PAGE_BY_HAND, ""))];
 
+    measure.notes.push(format!(
+        "{name}: ratios are of the API to the bare handler with the client library, and with one question by hand"
+    ));
     let mut latencies = Plot::latencies(format!("P5: cached {name}"));
     let (mut ratios, mut tails) = (Vec::new(), Vec::new());
     for round in 1..=scale.rounds {
@@ -89,11 +93,14 @@ async fn idle(
         let read = read(system.api.address, &request, scale.limit, &system.watched).await?;
         let hits = Hits::read(&mut cache).await?.since(before);
         let bare = self::read(handler.address, &page, scale.limit, &handler_watched).await?;
+        let least = self::read(handler.address, &by_hand, scale.limit, &handler_watched).await?;
         let ratio = read.rate() / bare.rate();
         let row = read.row(format!("{name} {round}, {hits}"));
         measure.rows.push(row.ratio(ratio));
         let row = bare.row(format!("bare, {} bytes {round}", bytes.len()));
         measure.rows.push(row);
+        let row = least.row(format!("  no client library {round}"));
+        measure.rows.push(row.ratio(least.rate() / bare.rate()));
         ratios.push(ratio);
         tails.push(read.p99());
         if let Some(latency) = read.latency {

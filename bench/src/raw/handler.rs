@@ -5,13 +5,17 @@ use std::sync::Mutex;
 use std::thread;
 
 use actix_web::{App, HttpResponse, HttpServer, web};
+use redis::aio::MultiplexedConnection;
 use test_rig::{Port, Process, tethered};
+use tokio::sync::OnceCell;
 
 use crate::redis::Redis;
 use crate::{Failure, leads};
 
-/// Answered with bytes from the cache.
+/// Answered with bytes from the cache, by the client library that the API uses.
 pub(crate) const PAGE: &str = "/page";
+/// The same, by a few lines of our own that know no more than this one question.
+pub(crate) const PAGE_BY_HAND: &str = "/page-by-hand";
 /// Where they lie in the cache.
 pub(crate) const PAGE_KEY: &[u8] = b"bench:page";
 /// As long as the answer of the API.
@@ -52,9 +56,12 @@ impl Handler {
     }
 }
 
-/// Connections to the cache that nobody uses; of one thread.
+/// What a thread asks the cache by.
 struct Pool {
     cache: SocketAddr,
+    /// Carries every question of the thread at once, as the API's own does.
+    client: OnceCell<MultiplexedConnection>,
+    /// Connections that nobody uses.
     idle: Mutex<Vec<Redis>>,
 }
 
@@ -64,12 +71,14 @@ pub(crate) fn serve(bind: SocketAddr, cache: SocketAddr) -> Result<(), Failure> 
         let server = HttpServer::new(move || {
             let pool = Pool {
                 cache,
+                client: OnceCell::new(),
                 idle: Mutex::default(),
             };
             App::new()
                 .app_data(web::Data::new(pool))
                 .route(leads::ASYNC, web::post().to(accept))
                 .route(PAGE, web::get().to(page))
+                .route(PAGE_BY_HAND, web::get().to(page_by_hand))
         });
         let threads = thread::available_parallelism()?.get();
         server.workers(threads).bind(bind)?.run().await
@@ -84,7 +93,15 @@ async fn accept(_body: web::Bytes) -> HttpResponse {
 }
 
 async fn page(pool: web::Data<Pool>) -> HttpResponse {
-    match pool.page().await {
+    answer(pool.page().await)
+}
+
+async fn page_by_hand(pool: web::Data<Pool>) -> HttpResponse {
+    answer(pool.page_by_hand().await)
+}
+
+fn answer(page: Result<Vec<u8>, Failure>) -> HttpResponse {
+    match page {
         Ok(page) => HttpResponse::Ok()
             .content_type("application/json")
             .body(page),
@@ -94,6 +111,18 @@ async fn page(pool: web::Data<Pool>) -> HttpResponse {
 
 impl Pool {
     async fn page(&self) -> Result<Vec<u8>, Failure> {
+        let connect = async || {
+            let client = redis::Client::open(format!("redis://{}", self.cache))?;
+            client.get_multiplexed_async_connection().await
+        };
+        let mut client = self.client.get_or_try_init(connect).await?.clone();
+        Ok(redis::cmd("GET")
+            .arg(PAGE_KEY)
+            .query_async(&mut client)
+            .await?)
+    }
+
+    async fn page_by_hand(&self) -> Result<Vec<u8>, Failure> {
         let idle = self.take();
         let mut cache = match idle {
             Some(cache) => cache,

@@ -1,5 +1,7 @@
 //! What was measured: the figures, what they had to be, and how they are shown.
 
+mod page;
+mod plot;
 mod table;
 
 use std::time::Duration;
@@ -12,6 +14,7 @@ use crate::machine::{self, Machine};
 use crate::proc::{Memory, Role};
 use crate::system::Balance;
 
+pub(crate) use self::page::write;
 pub(crate) use self::table::{print_measure, print_verdicts};
 
 /// A whole run.
@@ -158,6 +161,14 @@ pub(crate) enum Bound {
 }
 
 impl Bound {
+    /// How the figure has to stand to which number.
+    fn parts(self) -> (&'static str, f64) {
+        match self {
+            Self::AtLeast(bound) => ("≥", bound),
+            Self::AtMost(bound) => ("≤", bound),
+        }
+    }
+
     /// A figure that is none meets nothing.
     fn is_met(self, value: f64) -> bool {
         match self {

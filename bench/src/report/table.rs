@@ -1,6 +1,6 @@
 //! Figures as text, measure by measure.
 
-use super::{Bound, Measure, Report, Row};
+use super::{Measure, Report, Row};
 use crate::proc::Role;
 
 const ROLES: [Role; 8] = [
@@ -17,22 +17,17 @@ const ROLES: [Role; 8] = [
 /// Prints one measure.
 pub(crate) fn print_measure(measure: &Measure) {
     println!("\n{}  {}", measure.name, measure.title);
-    let cells: Vec<Vec<String>> = [head()]
-        .into_iter()
-        .chain(measure.rows.iter().map(cells))
-        .collect();
-    let columns = cells.first().map_or(0, Vec::len);
-    let is_used = |at: usize| cells.iter().skip(1).any(|it| !it[at].is_empty());
-    let used: Vec<usize> = (0..columns).filter(|at| is_used(*at)).collect();
+    let cells = used_cells(measure);
     let width = |at: usize| cells.iter().map(|it| it[at].chars().count()).max();
     for row in &cells {
-        let shown: Vec<String> = used
+        let shown: Vec<String> = row
             .iter()
-            .map(|at| {
-                let width = width(*at).unwrap_or_default();
+            .enumerate()
+            .map(|(at, cell)| {
+                let width = width(at).unwrap_or_default();
                 match at {
-                    0 => format!("{:<width$}", row[*at]),
-                    _ => format!("{:>width$}", row[*at]),
+                    0 => format!("{cell:<width$}"),
+                    _ => format!("{cell:>width$}"),
                 }
             })
             .collect();
@@ -46,6 +41,16 @@ pub(crate) fn print_measure(measure: &Measure) {
     }
 }
 
+/// The head of a measure's table and its rows, without the columns that are empty.
+pub(super) fn used_cells(measure: &Measure) -> Vec<Vec<String>> {
+    let rows: Vec<Vec<String>> = measure.rows.iter().map(cells).collect();
+    let head = head();
+    let is_used = |at: usize| rows.iter().any(|it| !it[at].is_empty());
+    let used: Vec<usize> = (0..head.len()).filter(|at| is_used(*at)).collect();
+    let pick = |row: &Vec<String>| used.iter().map(|at| row[*at].clone()).collect();
+    [head].iter().chain(&rows).map(pick).collect()
+}
+
 /// Prints all targets of a run.
 pub(crate) fn print_verdicts(report: &Report) {
     println!("\nTargets");
@@ -57,10 +62,7 @@ pub(crate) fn print_verdicts(report: &Report) {
 }
 
 fn line_of(verdict: &super::Verdict) -> String {
-    let (sign, bound) = match verdict.bound {
-        Bound::AtLeast(bound) => ("≥", bound),
-        Bound::AtMost(bound) => ("≤", bound),
-    };
+    let (sign, bound) = verdict.bound.parts();
     let met = if verdict.is_met { "met" } else { "NOT MET" };
     format!(
         "{:<58} {:>10}   target {sign} {:<9} {met}",

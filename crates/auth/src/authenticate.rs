@@ -1,7 +1,7 @@
 //! Finding out who a caller is.
 
 use std::collections::HashMap;
-use std::sync::{Arc, Mutex, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
 use kernel::{Cause, Clock, Timestamp, UserId};
@@ -12,8 +12,11 @@ use crate::{Claims, Principal, TokenId, Verified};
 /// The longest that a change of status or roles, or a revocation on another node, goes unseen.
 pub const SESSION_MAX_AGE: Duration = Duration::from_secs(5);
 
-/// The most sessions that are remembered.
+/// The most sessions that are remembered, and the most tokens.
 const SESSIONS_MAX: usize = 10_000;
+
+/// A longer token is read each time, in bytes.
+const REMEMBERED_MAX_BYTES: usize = 1_024;
 
 /// Checks tokens, asking the store at most once each [`SESSION_MAX_AGE`].
 pub struct Authenticate {
@@ -21,6 +24,15 @@ pub struct Authenticate {
     tokens: Arc<dyn TokenCodec>,
     clock: Arc<dyn Clock>,
     sessions: Mutex<HashMap<(UserId, TokenId), Remembered>>,
+    /// What good tokens say: checking a signature takes longer than all else that is done here.
+    read: Mutex<HashMap<String, Read>>,
+}
+
+/// A token that was good then. It is good until it expires, since nothing else about it changes
+/// but what its session tells.
+struct Read {
+    claims: Claims,
+    at: Timestamp,
 }
 
 #[derive(Clone)]
@@ -58,6 +70,7 @@ impl Authenticate {
             tokens,
             clock,
             sessions: Mutex::new(HashMap::new()),
+            read: Mutex::new(HashMap::new()),
         }
     }
 
@@ -69,7 +82,7 @@ impl Authenticate {
     /// See [`AuthenticateError`].
     pub async fn run(&self, token: &str) -> Result<Principal, AuthenticateError> {
         let now = self.clock.now();
-        let claims = self.tokens.read(token, now).map_err(|error| match error {
+        let claims = self.claims(token, now).map_err(|error| match error {
             TokenError::Expired => AuthenticateError::Expired,
             TokenError::Invalid | TokenError::Failed(_) => AuthenticateError::Invalid,
         })?;
@@ -133,15 +146,36 @@ impl Authenticate {
 
     /// Forgets what is known of an account, so that a change made on this node counts at once.
     pub fn forget(&self, user: UserId) {
-        self.lock().retain(|(it, _), _| *it != user);
+        lock(&self.sessions).retain(|(it, _), _| *it != user);
+    }
+
+    /// What a good token says.
+    fn claims(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
+        let is_good = |it: &Read| it.at <= now && now <= it.claims.expires_at;
+        if let Some(known) = lock(&self.read).get(token).filter(|it| is_good(it)) {
+            return Ok(known.claims.clone());
+        }
+        let claims = self.tokens.read(token, now)?;
+        if token.len() <= REMEMBERED_MAX_BYTES {
+            let mut read = lock(&self.read);
+            if read.len() >= SESSIONS_MAX {
+                read.retain(|_, it| is_good(it));
+                if read.len() >= SESSIONS_MAX {
+                    read.clear();
+                }
+            }
+            let claims = claims.clone();
+            read.insert(token.to_owned(), Read { claims, at: now });
+        }
+        Ok(claims)
     }
 
     fn remembered(&self, key: (UserId, TokenId)) -> Option<Remembered> {
-        self.lock().get(&key).cloned()
+        lock(&self.sessions).get(&key).cloned()
     }
 
     fn remember(&self, key: (UserId, TokenId), it: Remembered) {
-        let mut sessions = self.lock();
+        let mut sessions = lock(&self.sessions);
         if sessions.len() >= SESSIONS_MAX && !sessions.contains_key(&key) {
             let fresh_from = it.asked_at.minus(SESSION_MAX_AGE);
             sessions.retain(|_, it| it.asked_at >= fresh_from);
@@ -151,10 +185,11 @@ impl Authenticate {
         }
         sessions.insert(key, it);
     }
+}
 
-    fn lock(&self) -> std::sync::MutexGuard<'_, HashMap<(UserId, TokenId), Remembered>> {
-        self.sessions.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// What is behind a lock; every change of it is whole.
+fn lock<T>(locked: &Mutex<T>) -> MutexGuard<'_, T> {
+    locked.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn principal(claims: Claims, session: Option<Session>, verified: Verified) -> Principal {

@@ -14,7 +14,7 @@ use crate::link::{Fault, Link, Patience};
 use crate::script::Script;
 
 /// What recording a key may take of Redis: more than other calls, since nobody can go on without it.
-const CLAIM_LIMIT: Duration = Duration::from_millis(250);
+const CLAIM_LIMIT: Duration = Duration::from_secs(1);
 
 /// Keys that requests hold, and the answers they got.
 pub(crate) struct Claims {

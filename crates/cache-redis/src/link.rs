@@ -14,8 +14,10 @@ use tokio::time::{Instant, sleep, timeout, timeout_at};
 
 use crate::OpenError;
 use crate::backoff::Backoff;
+use crate::own::Owned;
 
-/// Connections of a process: the one that all share, and one that checks.
+/// Connections in the pool: the one that all share, and one that checks, or is made for a thread
+/// and then leaves the pool.
 const CONNECTIONS_MAX: usize = 2;
 /// How long connecting may take, the sign-in included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -78,10 +80,19 @@ impl From<Fault> for OpenError {
 enum State {
     /// The first connection is being made.
     Starting,
-    Up(MultiplexedConnection),
+    Up {
+        shared: MultiplexedConnection,
+        generation: u64,
+    },
     /// A call had no answer, and the supervisor looks whether anything has.
     InDoubt,
     Down,
+}
+
+impl State {
+    fn is_up(&self) -> bool {
+        matches!(self, Self::Up { .. })
+    }
 }
 
 /// What a caller does while it is looked whether Redis answers.
@@ -96,6 +107,7 @@ pub(crate) enum Patience {
 /// The way to Redis.
 pub(crate) struct Link {
     pool: Pool,
+    owned: Owned,
     state: watch::Sender<State>,
     /// A call had no answer.
     doubt: Notify,
@@ -123,6 +135,7 @@ impl Link {
             .build()
             .map_err(|_| OpenError::Unreachable(Cause::new(Fault::Pool("no runtime"))))?;
         Ok(Self {
+            owned: Owned::new(pool.clone()),
             pool,
             state: watch::Sender::new(State::Starting),
             doubt: Notify::new(),
@@ -155,6 +168,7 @@ impl Link {
             Err(_) => Fault::Slow,
         };
         if !fault.is_unknown_script() {
+            self.owned.forget();
             self.doubt();
         }
         Err(fault)
@@ -173,7 +187,7 @@ impl Link {
         drop(connection);
         self.wake.notify_one();
         let mut state = self.state.subscribe();
-        let up = state.wait_for(|it| matches!(it, State::Up(_)));
+        let up = state.wait_for(State::is_up);
         match timeout(READY_TIMEOUT, up).await {
             Ok(Ok(_)) => Ok(()),
             Ok(Err(_)) => Err(Fault::Away),
@@ -184,12 +198,14 @@ impl Link {
     /// Keeps a connection for as long as it is polled, and says when Redis comes and goes.
     pub(crate) async fn supervise(&self) {
         let mut backoff = Backoff::new();
-        loop {
+        for generation in 0.. {
             let fault = match self.connect().await {
                 Ok(connection) => {
                     let up_at = Instant::now();
-                    self.set_up(&connection);
-                    let fault = self.keep(&connection).await;
+                    let shared = connection.clone();
+                    let up = State::Up { shared, generation };
+                    self.set_up(up.clone());
+                    let fault = self.keep(&connection, &up).await;
                     drop(Connection::take(connection));
                     if up_at.elapsed() >= STEADY_AFTER {
                         backoff = Backoff::new();
@@ -219,27 +235,30 @@ impl Link {
         let waits = |it: &State| match it {
             State::Starting => true,
             State::InDoubt => patience == Patience::WhileInDoubt,
-            State::Up(_) | State::Down => false,
+            State::Up { .. } | State::Down => false,
         };
-        match &*self.state.borrow() {
-            State::Up(connection) => return Ok(connection.clone()),
-            it if waits(it) => {}
-            _ => return Err(Fault::Away),
+        let is_settled = {
+            let state = self.state.borrow();
+            !waits(&state)
+        };
+        if !is_settled {
+            let mut state = self.state.subscribe();
+            let settled = state.wait_for(|it| !waits(it));
+            // Where nothing settles it in time, what stands is no connection.
+            let _ = timeout_at(until, settled).await;
         }
-        let mut state = self.state.subscribe();
-        let settled = state.wait_for(|it| !waits(it));
-        match timeout_at(until, settled).await {
-            Ok(Ok(state)) => match &*state {
-                State::Up(connection) => Ok(connection.clone()),
-                _ => Err(Fault::Away),
-            },
-            Ok(Err(_)) | Err(_) => Err(Fault::Away),
+        match &*self.state.borrow() {
+            State::Up { shared, generation } => {
+                let own = self.owned.of_this_thread(*generation);
+                Ok(own.unwrap_or_else(|| shared.clone()))
+            }
+            _ => Err(Fault::Away),
         }
     }
 
     fn doubt(&self) {
         self.state.send_if_modified(|it| {
-            let was_up = matches!(it, State::Up(_));
+            let was_up = it.is_up();
             if was_up {
                 *it = State::InDoubt;
             }
@@ -269,7 +288,7 @@ impl Link {
     }
 
     /// Returns when the connection has failed.
-    async fn keep(&self, connection: &MultiplexedConnection) -> Fault {
+    async fn keep(&self, connection: &MultiplexedConnection, up: &State) -> Fault {
         loop {
             tokio::select! {
                 () = self.doubt.notified() => {}
@@ -279,9 +298,9 @@ impl Link {
                 return fault;
             }
             self.state.send_if_modified(|it| {
-                let was_up = matches!(it, State::Up(_));
+                let was_up = it.is_up();
                 if !was_up {
-                    *it = State::Up(connection.clone());
+                    *it = up.clone();
                 }
                 !was_up
             });
@@ -295,8 +314,8 @@ impl Link {
         Ok(proven.map_err(|_| Fault::Slow)??)
     }
 
-    fn set_up(&self, connection: &MultiplexedConnection) {
-        let before = self.state.send_replace(State::Up(connection.clone()));
+    fn set_up(&self, up: State) {
+        let before = self.state.send_replace(up);
         if matches!(before, State::Down) {
             tracing::info!("cache is back");
         }

@@ -10,6 +10,8 @@ use tokio::time::{Instant, sleep};
 use crate::debt::Debt;
 use crate::flight::{Flights, Join};
 use crate::link::Link;
+use crate::near::{Answer, Near};
+use crate::round::Rounds;
 use crate::token::{Mint, Token};
 
 /// What one read may take of Redis, looking and keeping together. With a limit in the same request
@@ -31,6 +33,7 @@ pub(crate) struct Reads {
     lists: Kind,
     leads: Kind,
     flights: Flights<Slot, Landed>,
+    near: Near,
     namespace: String,
 }
 
@@ -38,7 +41,13 @@ pub(crate) struct Reads {
 struct Kind {
     token_key: String,
     debt: Debt,
+    /// Those who only want to know the token.
+    rounds: Rounds<Result<Option<Token>, NoAnswer>>,
 }
+
+/// Redis did not answer.
+#[derive(Clone, Copy)]
+struct NoAnswer;
 
 /// What is loaded once.
 #[derive(Clone, PartialEq, Eq, Hash)]
@@ -74,6 +83,7 @@ impl Reads {
         let kind = |name| Kind {
             token_key: format!("{namespace}:token:{name}"),
             debt: Debt::default(),
+            rounds: Rounds::new(),
         };
         Self {
             link,
@@ -81,6 +91,7 @@ impl Reads {
             lists: kind("list"),
             leads: kind("lead"),
             flights: Flights::new(),
+            near: Near::default(),
             namespace,
         }
     }
@@ -98,7 +109,7 @@ impl Reads {
         let asked_at = Instant::now();
         let look = match kind.debt.due() {
             Some(_) => None,
-            None => self.look(kind, key, asked_at + READ_LIMIT).await,
+            None => self.look(kind, key, asked_at).await,
         };
         let left = READ_LIMIT.saturating_sub(asked_at.elapsed());
         let missing = match look {
@@ -124,6 +135,7 @@ impl Reads {
                     if let (Ok(Some(bytes)), Some((token, at_ms))) = (&loaded, missing) {
                         let until = Instant::now() + left;
                         self.keep(key, bytes, token, at_ms, until).await;
+                        self.keep_near(key, bytes, token, asked_at + CACHE_MAX_AGE);
                     }
                     return loaded;
                 }
@@ -186,27 +198,70 @@ impl Reads {
         }
     }
 
-    async fn look(&self, kind: &Kind, key: &ReadKey, until: Instant) -> Option<Look> {
-        type Found = ((u64, u64), (Option<Vec<u8>>, Option<Vec<u8>>));
-        let mut question = Pipeline::new();
+    async fn look(&self, kind: &Kind, key: &ReadKey, asked_at: Instant) -> Option<Look> {
+        let until = asked_at + READ_LIMIT;
+        if let Some(near) = self.near.get(key) {
+            let token = kind.rounds.ask(self.token(kind, until)).await.ok()?;
+            if token == Some(near.token) {
+                return Some(Look::Kept(near.bytes));
+            }
+        }
+        self.look_in_redis(kind, key, asked_at, until).await
+    }
+
+    /// The token of a kind; none where there is none.
+    async fn token(&self, kind: &Kind, until: Instant) -> Result<Option<Token>, NoAnswer> {
+        let mut question = Pipeline::with_capacity(1);
+        question.cmd("GET").arg(&kind.token_key);
+        let answer: Result<(Option<Vec<u8>>,), _> = self.link.ask(&question, until).await;
+        let (token,) = answer.map_err(|_| NoAnswer)?;
+        Ok(token.and_then(|it| it.try_into().ok()))
+    }
+
+    async fn look_in_redis(
+        &self,
+        kind: &Kind,
+        key: &ReadKey,
+        asked_at: Instant,
+        until: Instant,
+    ) -> Option<Look> {
+        type Found = ((u64, u64), i64, (Option<Vec<u8>>, Option<Vec<u8>>));
+        let name = self.name(key);
+        let mut question = Pipeline::with_capacity(3);
         question.cmd("TIME");
-        question
-            .cmd("MGET")
-            .arg(&kind.token_key)
-            .arg(self.name(key));
-        let ((seconds, micros), (token, kept)): Found =
+        // Before the answer: one that is kept in between lives longer than this says.
+        question.cmd("PTTL").arg(&name);
+        question.cmd("MGET").arg(&kind.token_key).arg(&name);
+        let ((seconds, micros), left_ms, (token, kept)): Found =
             self.link.ask(&question, until).await.ok()?;
         let token: Token = match token {
             Some(token) => token.try_into().ok()?,
             None => self.first_token(kind, until).await?,
         };
         match kept.as_deref().and_then(|it| it.strip_prefix(&token)) {
-            Some(bytes) => Some(Look::Kept(bytes.into())),
+            Some(bytes) => {
+                let bytes = bytes.into();
+                let left = Duration::from_millis(u64::try_from(left_ms).unwrap_or(0));
+                self.keep_near(key, &bytes, token, asked_at + left.min(CACHE_MAX_AGE));
+                Some(Look::Kept(bytes))
+            }
             None => Some(Look::Missing {
                 token,
                 at_ms: seconds * 1_000 + micros / 1_000,
             }),
         }
+    }
+
+    fn keep_near(&self, key: &ReadKey, bytes: &Arc<[u8]>, token: Token, until: Instant) {
+        let bytes = Arc::clone(bytes);
+        self.near.put(
+            key,
+            Answer {
+                token,
+                bytes,
+                until,
+            },
+        );
     }
 
     /// Makes a token where there is none. Of several who do so at once all get the same.

@@ -1,10 +1,14 @@
 //! Names of attributes.
 
 use std::fmt;
+use std::sync::Arc;
 
-/// The name of an attribute: trimmed, else exactly as sent, and compared byte by byte.
+use kernel::{has_control, is_longer, trimmed};
+
+/// The name of an attribute: trimmed, else exactly as sent, and compared byte by byte. Copies of
+/// one share its text.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
-pub struct AttributeName(Box<str>);
+pub struct AttributeName(Arc<str>);
 
 impl AttributeName {
     /// The longest name, in characters.
@@ -16,14 +20,14 @@ impl AttributeName {
     ///
     /// See [`AttributeNameError`].
     pub fn parse(raw: &str) -> Result<Self, AttributeNameError> {
-        let name = raw.trim();
+        let name = trimmed(raw);
         if name.is_empty() {
             return Err(AttributeNameError::Blank);
         }
-        if name.chars().any(char::is_control) {
+        if has_control(name) {
             return Err(AttributeNameError::Control);
         }
-        if name.chars().count() > Self::MAX_CHARS {
+        if is_longer(name, Self::MAX_CHARS) {
             return Err(AttributeNameError::TooLong);
         }
         Ok(Self(name.into()))

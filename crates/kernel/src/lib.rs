@@ -17,6 +17,6 @@ pub use self::cause::Cause;
 pub use self::id::{Entropy, IdError, IdSource, UserId, time_of_uuid, uuid_at};
 pub use self::probe::Probe;
 pub use self::secret::Secret;
-pub use self::text::lower_case;
+pub use self::text::{has_control, is_longer, lower_case, trimmed};
 pub use self::thread_key::{ThreadKey, ThreadKeyError};
 pub use self::time::{Clock, Day, DayError, Timestamp, TimestampError};

@@ -3,9 +3,7 @@
 use std::fmt;
 use std::time::Duration;
 
-use time::format_description::BorrowedFormatItem;
-use time::macros::format_description;
-use time::{Date, OffsetDateTime, PrimitiveDateTime, Time};
+use time::{Date, Month, OffsetDateTime, PrimitiveDateTime};
 
 /// The source of the current moment.
 pub trait Clock: Send + Sync + 'static {
@@ -66,9 +64,8 @@ impl Timestamp {
 
     /// The moment as date and time of day in UTC, for stores that have such a type.
     pub fn date_time(self) -> PrimitiveDateTime {
-        let nanos = i128::from(self.0) * 1_000_000;
-        let moment =
-            OffsetDateTime::from_unix_timestamp_nanos(nanos).unwrap_or(OffsetDateTime::UNIX_EPOCH);
+        let since = time::Duration::milliseconds(self.0.cast_signed());
+        let moment = OffsetDateTime::UNIX_EPOCH.saturating_add(since);
         PrimitiveDateTime::new(moment.date(), moment.time())
     }
 
@@ -78,10 +75,8 @@ impl Timestamp {
     ///
     /// [`TimestampError`] before 1970.
     pub fn from_date_time(moment: PrimitiveDateTime) -> Result<Self, TimestampError> {
-        let ms = moment
-            .assume_utc()
-            .unix_timestamp_nanos()
-            .div_euclid(1_000_000);
+        let moment = moment.assume_utc();
+        let ms = moment.unix_timestamp() * 1_000 + i64::from(moment.millisecond());
         u64::try_from(ms)
             .map(Self::from_unix_ms)
             .map_err(|_| TimestampError)
@@ -92,16 +87,13 @@ impl Timestamp {
 impl fmt::Display for Timestamp {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let moment = self.date_time();
-        let (date, time): (Date, Time) = (moment.date(), moment.time());
-        write!(
-            f,
-            "{}T{:02}:{:02}:{:02}.{:03}Z",
-            Day(date),
-            time.hour(),
-            time.minute(),
-            time.second(),
-            time.millisecond()
-        )
+        let mut text = *b"0000-00-00T00:00:00.000Z";
+        put_day(&mut text, moment.date());
+        put_digits(&mut text[11..13], moment.hour().into());
+        put_digits(&mut text[14..16], moment.minute().into());
+        put_digits(&mut text[17..19], moment.second().into());
+        put_digits(&mut text[20..23], moment.millisecond());
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
 
@@ -114,9 +106,6 @@ pub struct TimestampError;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Day(Date);
 
-const DAY: &[BorrowedFormatItem<'static>] =
-    format_description!(version = 2, "[year repr:full range:standard]-[month]-[day]");
-
 impl Day {
     /// Reads `YYYY-MM-DD`, and nothing else.
     ///
@@ -124,15 +113,19 @@ impl Day {
     ///
     /// [`DayError`] for another form, or a day that the calendar does not have.
     pub fn parse(text: &str) -> Result<Self, DayError> {
-        let digits_and_dashes = text.len() == 10
-            && text.bytes().enumerate().all(|(at, byte)| match at {
-                4 | 7 => byte == b'-',
-                _ => byte.is_ascii_digit(),
-            });
-        if !digits_and_dashes {
+        let &[y0, y1, y2, y3, b'-', m0, m1, b'-', d0, d1] = text.as_bytes() else {
+            return Err(DayError);
+        };
+        let digits = [y0, y1, y2, y3, m0, m1, d0, d1];
+        if !digits.iter().all(u8::is_ascii_digit) {
             return Err(DayError);
         }
-        Date::parse(text, DAY).map(Self).map_err(|_| DayError)
+        let two = |tens: u8, ones: u8| (tens - b'0') * 10 + (ones - b'0');
+        let year = i32::from(two(y0, y1)) * 100 + i32::from(two(y2, y3));
+        let month = Month::try_from(two(m0, m1)).map_err(|_| DayError)?;
+        Date::from_calendar_date(year, month, two(d0, d1))
+            .map(Self)
+            .map_err(|_| DayError)
     }
 
     /// The first moment of the day; the epoch for days before it.
@@ -154,13 +147,26 @@ impl Day {
 /// `YYYY-MM-DD`.
 impl fmt::Display for Day {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(
-            f,
-            "{:04}-{:02}-{:02}",
-            self.0.year(),
-            u8::from(self.0.month()),
-            self.0.day()
-        )
+        let mut text = *b"0000-00-00";
+        put_day(&mut text, self.0);
+        f.write_str(str::from_utf8(&text).unwrap_or_default())
+    }
+}
+
+fn put_day(text: &mut [u8], day: Date) {
+    put_digits(
+        &mut text[..4],
+        day.year().unsigned_abs().try_into().unwrap_or(9_999),
+    );
+    put_digits(&mut text[5..7], u8::from(day.month()).into());
+    put_digits(&mut text[8..10], day.day().into());
+}
+
+/// The last digits of a number, as many as there is room for.
+fn put_digits(room: &mut [u8], mut number: u16) {
+    for digit in room.iter_mut().rev() {
+        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
+        number /= 10;
     }
 }
 

@@ -10,10 +10,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use kernel::{
-    Batch, BatchSizeError, Clock, Day, Entropy, IdSource, Secret, ThreadKey, Timestamp, lower_case,
-    time_of_uuid, uuid_at,
+    Batch, BatchSizeError, Clock, Day, Entropy, IdSource, Secret, ThreadKey, Timestamp,
+    has_control, is_longer, lower_case, time_of_uuid, trimmed, uuid_at,
 };
 use proptest::prelude::*;
+use time::format_description::BorrowedFormatItem;
+use time::macros::format_description;
 
 /// Shows the moments of a list, the last one for ever.
 struct Scripted(Mutex<Vec<u64>>);
@@ -277,4 +279,28 @@ proptest! {
         let lower = lower_case(&text);
         prop_assert_eq!(&lower_case(&lower), &lower);
     }
+    #[test]
+    fn days_and_moments_are_what_a_calendar_library_makes_of_them(text in "[0-9]{4}-[01][0-9]-[0-3][0-9]", ms in 0..=Timestamp::MAX.unix_ms()) {
+        let day = time::Date::parse(&text, DAY).ok();
+        prop_assert_eq!(Day::parse(&text).ok(), day.map(Day::from_date));
+        let moment = Timestamp::from_unix_ms(ms);
+        let known = time::OffsetDateTime::from_unix_timestamp_nanos(i128::from(ms) * 1_000_000);
+        prop_assert_eq!(moment.date_time().assume_utc(), known.unwrap());
+        prop_assert_eq!(moment.to_string(), moment.date_time().format(MOMENT).unwrap());
+        prop_assert_eq!(moment.day().to_string(), moment.date_time().format(DAY).unwrap());
+    }
+
+    #[test]
+    fn rules_of_texts_are_those_of_their_characters(text in "([ -~]|\\p{Cc}|[\u{7e}-\u{a1}é漢])*", most in 0_usize..40) {
+        prop_assert_eq!(trimmed(&text), text.trim());
+        prop_assert_eq!(has_control(&text), text.chars().any(char::is_control));
+        prop_assert_eq!(is_longer(&text, most), text.chars().count() > most);
+    }
 }
+
+const DAY: &[BorrowedFormatItem<'static>] =
+    format_description!(version = 2, "[year repr:full range:standard]-[month]-[day]");
+const MOMENT: &[BorrowedFormatItem<'static>] = format_description!(
+    version = 2,
+    "[year repr:full range:standard]-[month]-[day]T[hour]:[minute]:[second].[subsecond digits:3]Z"
+);

@@ -1,12 +1,14 @@
 //! A bulk of leads as one JSON document.
 
+use std::borrow::Cow;
 use std::fmt;
 
 use lead::FieldError;
 use serde::de::{DeserializeSeed, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::value::RawValue;
 
-use crate::object::{Text, read_lead};
+use crate::keys::Keys;
+use crate::object::read_value;
 use crate::options::{BatchSize, OnError};
 use crate::row::Row;
 use crate::rules::Rules;
@@ -73,13 +75,11 @@ impl<'a> BulkDocument<'a> {
 
     /// The leads in order, each read when it is asked for.
     pub fn rows<'d>(&'d self, rules: &'d Rules) -> impl Iterator<Item = Row<'a>> + use<'a, 'd> {
-        (0_u64..).zip(&self.leads).map(|(index, lead)| {
+        let mut keys = Keys::default();
+        (0_u64..).zip(&self.leads).map(move |(index, lead)| {
             let raw = lead.get().as_bytes();
-            Row {
-                index,
-                raw,
-                lead: read_lead(raw, rules),
-            }
+            let lead = read_value(lead, rules, &mut keys);
+            Row { index, raw, lead }
         })
     }
 }
@@ -223,6 +223,33 @@ impl<'de> Visitor<'de> for Leads<'_> {
             leads.push(lead);
         }
         Ok(leads)
+    }
+}
+
+/// A text that is borrowed from the input where it has no escapes.
+struct Text;
+
+impl<'de> DeserializeSeed<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
+        deserializer.deserialize_str(self)
+    }
+}
+
+impl<'de> Visitor<'de> for Text {
+    type Value = Cow<'de, str>;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a text")
+    }
+
+    fn visit_borrowed_str<E>(self, text: &'de str) -> Result<Self::Value, E> {
+        Ok(Cow::Borrowed(text))
+    }
+
+    fn visit_str<E>(self, text: &str) -> Result<Self::Value, E> {
+        Ok(Cow::Owned(text.to_owned()))
     }
 }
 

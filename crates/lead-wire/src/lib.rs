@@ -6,6 +6,8 @@
 
 mod bom;
 mod document;
+mod keys;
+mod members;
 mod ndjson;
 mod nested;
 mod object;

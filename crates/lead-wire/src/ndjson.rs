@@ -3,7 +3,8 @@
 use lead::{FieldCode, LeadForm};
 
 use crate::bom::Bom;
-use crate::object::read_lead;
+use crate::keys::Keys;
+use crate::object::read_next;
 use crate::row::{Row, refused};
 use crate::rules::Rules;
 
@@ -13,6 +14,7 @@ use crate::rules::Rules;
 /// A line over [`LeadForm::MAX_LEAD_BYTES`] is a row of its own that is not kept.
 pub struct NdjsonReader {
     rules: Rules,
+    keys: Keys,
     bom: Bom,
     index: u64,
     /// The start of a line whose end has not come yet.
@@ -26,6 +28,7 @@ impl NdjsonReader {
     pub fn new(rules: Rules) -> Self {
         Self {
             rules,
+            keys: Keys::default(),
             bom: Bom::default(),
             index: 0,
             line: Vec::new(),
@@ -76,25 +79,27 @@ impl NdjsonReader {
             });
             self.index += 1;
         } else if self.line.is_empty() {
-            self.index += u64::from(emit(last, self.index, &self.rules, sink));
+            self.emit(last, sink);
         } else {
-            self.line.extend_from_slice(last);
-            self.index += u64::from(emit(&self.line, self.index, &self.rules, sink));
-            self.line.clear();
+            let mut line = std::mem::take(&mut self.line);
+            line.extend_from_slice(last);
+            self.emit(&line, sink);
+            line.clear();
+            self.line = line;
         }
     }
-}
 
-/// Hands out a line, and says whether there was one.
-fn emit(line: &[u8], index: u64, rules: &Rules, sink: &mut impl FnMut(Row<'_>)) -> bool {
-    let raw = line.strip_suffix(b"\r").unwrap_or(line);
-    if raw.trim_ascii().is_empty() {
-        return false;
+    /// Hands out a line, unless it is blank.
+    fn emit(&mut self, line: &[u8], sink: &mut impl FnMut(Row<'_>)) {
+        let raw = line.strip_suffix(b"\r").unwrap_or(line);
+        if raw.trim_ascii().is_empty() {
+            return;
+        }
+        sink(Row {
+            index: self.index,
+            raw,
+            lead: read_next(raw, &self.rules, &mut self.keys),
+        });
+        self.index += 1;
     }
-    sink(Row {
-        index,
-        raw,
-        lead: read_lead(raw, rules),
-    });
-    true
 }

@@ -5,14 +5,7 @@ use std::collections::HashSet;
 
 use lead::{FieldCode, LeadForm};
 
-/// The text of a JSON string, quotes included, whose syntax is right but for surrogates that stand
-/// alone; none where one does.
-pub(crate) fn unescape(json: &str) -> Option<Cow<'_, str>> {
-    if memchr::memchr(b'\\', json.as_bytes()).is_none() {
-        return Some(Cow::Borrowed(&json[1..json.len() - 1]));
-    }
-    serde_json::from_str(json).ok().map(Cow::Owned)
-}
+use crate::members::{Quoted, number_end};
 
 /// Checks an array or an object whose syntax is right: its depth, its keys, its texts and numbers.
 /// Takes no stack, however deep it is.
@@ -46,8 +39,8 @@ pub(crate) fn check(json: &str) -> Result<(), FieldCode> {
                 }
             }
             b'"' => {
-                let end = string_end(bytes, at);
-                let text = unescape(&json[at..end]).ok_or(FieldCode::MalformedJson)?;
+                let (text, end) = Quoted::at(json, at);
+                let text = text.text().ok_or(FieldCode::MalformedJson)?;
                 if text.contains('\0') {
                     return Err(FieldCode::NulCharacter);
                 }
@@ -87,25 +80,4 @@ enum Level<'a> {
         key_next: bool,
     },
     Array,
-}
-
-/// The end of the string that starts at `start`, past its closing quote.
-fn string_end(bytes: &[u8], start: usize) -> usize {
-    let mut at = start + 1;
-    while let Some(found) = bytes
-        .get(at..)
-        .and_then(|rest| memchr::memchr2(b'"', b'\\', rest))
-    {
-        at += found;
-        if bytes[at] == b'"' {
-            return at + 1;
-        }
-        at += 2;
-    }
-    bytes.len()
-}
-
-fn number_end(bytes: &[u8], start: usize) -> usize {
-    let is_number = |byte: &&u8| matches!(byte, b'0'..=b'9' | b'-' | b'+' | b'.' | b'e' | b'E');
-    start + bytes[start..].iter().take_while(is_number).count()
 }

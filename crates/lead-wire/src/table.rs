@@ -4,7 +4,7 @@ use std::collections::HashSet;
 
 use csv_core::ReadRecordResult;
 use eav::AttributeName;
-use lead::{FieldCode, FieldError, LeadDetails, LeadForm, Raw};
+use lead::{FieldCode, FieldError, FieldKey, LeadDetails, LeadForm, Raw};
 
 use crate::bom::Bom;
 use crate::row::{MAX_ERRORS, Row, refused};
@@ -21,7 +21,7 @@ pub struct TableReader {
     bom: Bom,
     reader: Box<csv_core::Reader>,
     /// What each column is read as; none for one that is left out.
-    header: Option<Vec<Option<String>>>,
+    header: Option<Vec<Option<FieldKey>>>,
     /// The header row as sent.
     header_raw: Vec<u8>,
     index: u64,
@@ -274,7 +274,7 @@ impl Record {
     }
 }
 
-fn read_header(record: &Record, rules: &Rules) -> Result<Vec<Option<String>>, HeaderError> {
+fn read_header(record: &Record, rules: &Rules) -> Result<Vec<Option<FieldKey>>, HeaderError> {
     if record.overlong || record.too_many_cells || record.raw().len() > LeadForm::MAX_LEAD_BYTES {
         return Err(HeaderError::TooLong);
     }
@@ -301,7 +301,7 @@ fn read_header(record: &Record, rules: &Rules) -> Result<Vec<Option<String>>, He
         if !met.insert(meaning.to_owned()) {
             return Err(HeaderError::NameTwice { column });
         }
-        header.push(Some(meaning.to_owned()));
+        header.push(Some(FieldKey::of(meaning)));
     }
     let missing = rules
         .keys
@@ -315,7 +315,7 @@ fn read_header(record: &Record, rules: &Rules) -> Result<Vec<Option<String>>, He
 
 fn read_row(
     record: &Record,
-    header: &[Option<String>],
+    header: &[Option<FieldKey>],
     rules: &Rules,
 ) -> Result<LeadDetails, Vec<FieldError>> {
     if record.overlong || record.raw().len() > LeadForm::MAX_LEAD_BYTES {
@@ -328,12 +328,12 @@ fn read_row(
         .cells()
         .ok_or_else(|| refused(FieldCode::InvalidUtf8))?;
     let mut form = LeadForm::new(rules.today);
-    for (name, cell) in header.iter().zip(cells) {
+    for (key, cell) in header.iter().zip(cells) {
         let cell = cell.ok_or_else(|| refused(FieldCode::InvalidUtf8))?;
-        if let Some(name) = name
+        if let Some(key) = key
             && !cell.is_empty()
         {
-            form.put(name, Raw::Cell(cell));
+            form.put_at(key, Raw::Cell(cell));
         }
     }
     form.finish().map_err(|mut errors| {

@@ -324,4 +324,29 @@ proptest! {
         let _ = read(&text);
         let _ = read(&lead_with(&format!(",\"a\":{text}")));
     }
+
+    #[test]
+    fn a_lead_after_others_is_read_as_it_is_alone(
+        rows in prop::collection::vec(prop::collection::vec(key(), 0..5), 1..6), renames in any::<bool>(),
+    ) {
+        let mut rules = rules();
+        if renames {
+            rules.keys.renamed.push(("b".to_owned(), "fields".to_owned()));
+            rules.keys.left_out.push("a".to_owned());
+        }
+        let row = |keys: &Vec<String>| {
+            let members: Vec<_> = keys.iter().map(|it| format!(r#""{it}":{{"a":{{}},"{it}":"1"}}"#)).collect();
+            format!("{{{}}}", members.join(","))
+        };
+        let rows: Vec<String> = rows.iter().map(row).collect();
+        let body = format!(r#"{{"leads":[{}]}}"#, rows.join(","));
+        for (read, row) in BulkDocument::read(body.as_bytes()).unwrap().rows(&rules).zip(&rows) {
+            prop_assert_eq!(read.lead, read_lead(row.as_bytes(), &rules), "{}", row);
+        }
+    }
+}
+
+/// A key of JSON, escapes included.
+fn key() -> impl Strategy<Value = String> {
+    r"a|b|ab|email|first_?[nN]ame|fields|id|\\\\|\\u0061|\\ud800|\\\\n|\\n| a|x{255,258}"
 }

@@ -9,7 +9,7 @@ use kernel::{Day, Timestamp, UserId, uuid_at};
 use lead::{Lead, LeadDetails, LeadId};
 use lead_wire::{
     AttributesForm, KeyMap, Rules, TableReader, read_lead, write_details, write_export_line,
-    write_lead, write_table_header, write_table_row,
+    write_lead, write_table_header, write_table_row, write_text,
 };
 use proptest::prelude::*;
 
@@ -166,5 +166,11 @@ proptest! {
         let text = String::from_utf8(out).unwrap();
         let back = text.split_once("\"attributes\":").unwrap().1;
         prop_assert_eq!(back, format!("{{\"value\":{value}}}}}"));
+    }
+    #[test]
+    fn a_text_is_written_as_a_json_library_writes_it(text in "([ -~]|\\p{Cc}|é|漢|\u{1f600})*") {
+        let mut out = Vec::new();
+        write_text(&mut out, &text);
+        prop_assert_eq!(String::from_utf8(out).unwrap(), serde_json::to_string(&text).unwrap());
     }
 }

@@ -3,7 +3,7 @@
 use std::borrow::Cow;
 
 use idna::AsciiDenyList;
-use kernel::lower_case;
+use kernel::{lower_case, trimmed};
 use unicode_normalization::UnicodeNormalization;
 
 /// An address as sent, and the key under which it is unique.
@@ -45,24 +45,28 @@ impl Email {
     ///
     /// See [`EmailError`]; the text is never part of the error.
     pub fn parse(raw: &str) -> Result<Self, EmailError> {
-        let text = raw.trim();
+        let text = trimmed(raw);
         if text.is_empty() {
             return Err(EmailError::Blank);
         }
         if text.len() > Self::MAX_BYTES {
             return Err(EmailError::TooLong);
         }
-        if text.chars().any(|it| it.is_whitespace() || it.is_control()) {
+        let is_plain = text.bytes().all(|it| it.is_ascii_graphic());
+        if !is_plain && text.chars().any(|it| it.is_whitespace() || it.is_control()) {
             return Err(EmailError::Malformed);
         }
-        let (local, domain) = text.split_once('@').ok_or(EmailError::Malformed)?;
-        if local.is_empty() || domain.contains('@') || !has_dotted_form(domain) {
+        // Both are short: bytes are looked at one by one.
+        let is_at = |it: u8| it == b'@';
+        let at = text.bytes().position(is_at).ok_or(EmailError::Malformed)?;
+        let (local, domain) = (&text[..at], &text[at + 1..]);
+        if local.is_empty() || domain.bytes().any(is_at) || !has_dotted_form(domain) {
             return Err(EmailError::Malformed);
         }
-        let key = match_key(local, domain)?;
+        let plain_key = is_plain.then(|| plain_key(text, local)).flatten();
         Ok(Self {
             text: text.into(),
-            key,
+            key: plain_key.map_or_else(|| match_key(local, domain), Ok)?,
         })
     }
 
@@ -79,7 +83,16 @@ impl Email {
 
 /// Labels that are not empty, two at least.
 fn has_dotted_form(domain: &str) -> bool {
-    domain.contains('.') && domain.split('.').all(|label| !label.is_empty())
+    let mut labels = domain.as_bytes().split(|it| *it == b'.');
+    let filled = labels.try_fold(0, |count, it| (!it.is_empty()).then_some(count + 1));
+    filled.is_some_and(|count| count > 1)
+}
+
+/// The key of an address in ASCII, which is the address in lower case; none where a label claims
+/// to stand for another script.
+fn plain_key(text: &str, local: &str) -> Option<MatchKey> {
+    let lower = text.to_ascii_lowercase();
+    (!lower[local.len()..].contains("xn--")).then(|| MatchKey(lower.into()))
 }
 
 fn match_key(local: &str, domain: &str) -> Result<MatchKey, EmailError> {
@@ -91,7 +104,7 @@ fn match_key(local: &str, domain: &str) -> Result<MatchKey, EmailError> {
         local.to_ascii_lowercase()
     } else {
         let composed: String = local.nfc().collect();
-        lower_case(&composed).nfc().collect()
+        lower_case(composed).nfc().collect()
     };
     let key = format!("{local}@{domain}");
     if key.len() > MatchKey::MAX_BYTES {
@@ -124,4 +137,32 @@ pub enum EmailError {
     /// Not one `@` between a local part and a domain with a dot, or a character that has no place there.
     #[error("email is malformed")]
     Malformed,
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    proptest! {
+        #[test]
+        fn the_key_of_a_plain_address_is_the_one_made_of_its_parts(
+            local in "[!-?A-~]{1,20}", domain in "([a-zA-Z0-9_-]{1,6}|[xX][nN]--[a-z0-9-]{0,9})(\\.[a-zA-Z-]{1,5}){1,3}",
+        ) {
+            let made = match_key(&local, &domain);
+            if let Some(key) = plain_key(&format!("{local}@{domain}"), &local) {
+                prop_assert_eq!(Ok(key), made);
+            } else {
+                prop_assert!(domain.to_ascii_lowercase().contains("xn--"));
+            }
+        }
+
+        #[test]
+        fn a_domain_has_labels_that_are_not_empty(domain in "[a.é]{0,8}") {
+            let labels = || domain.split('.');
+            let dotted = labels().count() > 1 && labels().all(|it| !it.is_empty());
+            prop_assert_eq!(has_dotted_form(&domain), dotted);
+        }
+    }
 }

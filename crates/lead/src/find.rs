@@ -29,7 +29,7 @@ impl SearchText {
     }
 
     /// The form in which texts are compared.
-    pub fn fold(text: &str) -> String {
+    pub fn fold(text: impl Into<String>) -> String {
         lower_case(text)
     }
 

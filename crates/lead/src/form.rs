@@ -3,14 +3,17 @@
 use std::borrow::Cow;
 use std::collections::HashSet;
 
-use eav::{Attribute, AttributeName, AttributeNameError, Attributes, Value, ValueError};
+use eav::{Attribute, AttributeName, Attributes, Value, ValueError};
 use kernel::Day;
 
+use crate::key::Meaning;
 use crate::{
-    BirthDate, BirthDateError, Email, EmailError, FieldCode, FieldError, LeadDetails, PersonName,
-    PersonNameError, Phone, PhoneError, Status,
+    BirthDate, BirthDateError, Email, EmailError, FieldCode, FieldError, FieldKey, LeadDetails,
+    PersonName, PersonNameError, Phone, PhoneError, Status,
 };
 
+/// Room for the attributes of most leads.
+const FEW: usize = 8;
 /// A name is compared with so many before it; the others are hashed.
 const COMPARED_MAX: usize = 16;
 
@@ -67,7 +70,7 @@ impl LeadForm {
             phone: Slot::Unset,
             date_of_birth: Slot::Unset,
             status: Slot::Unset,
-            attributes: Vec::new(),
+            attributes: Vec::with_capacity(FEW),
             other_names: HashSet::new(),
             errors: Vec::new(),
         }
@@ -75,23 +78,34 @@ impl LeadForm {
 
     /// Notes the value sent under `key`: a core field in either spelling, else an attribute.
     pub fn put(&mut self, key: &str, value: Raw<'_>) {
+        self.put_at(&FieldKey::of(key), value);
+    }
+
+    /// Notes the value sent under a key.
+    pub fn put_at(&mut self, key: &FieldKey, value: Raw<'_>) {
         let today = self.today;
-        match key {
-            "firstName" | "first_name" => self.first_name.put(value, parse_name),
-            "lastName" | "last_name" => self.last_name.put(value, parse_name),
-            "email" => self.email.put(value, parse_email),
-            "phone" => self.phone.put(value, parse_phone),
-            "dateOfBirth" | "date_of_birth" => {
+        match &key.0 {
+            Meaning::FirstName => self.first_name.put(value, parse_name),
+            Meaning::LastName => self.last_name.put(value, parse_name),
+            Meaning::Email => self.email.put(value, parse_email),
+            Meaning::Phone => self.phone.put(value, parse_phone),
+            Meaning::DateOfBirth => {
                 self.date_of_birth
                     .put(value, |text| parse_birth_date(text, today));
             }
-            "status" => self.status.put(value, parse_status),
-            "id" | "createdAt" | "created_at" | "updatedAt" | "updated_at" => {
+            Meaning::Status => self.status.put(value, parse_status),
+            Meaning::OfSystem(key) => {
                 if value != Raw::Null {
                     self.refuse(FieldError::at(key, FieldCode::NotAccepted));
                 }
             }
-            _ => self.put_attribute(key, value),
+            Meaning::Attribute(name) => self.put_attribute(name, value),
+            Meaning::Reserved(name) => {
+                let code = FieldCode::AttributeNameReserved;
+                self.refuse(FieldError::at(name.as_str(), code));
+            }
+            // The name itself is what is wrong, so the pointer does not repeat it.
+            Meaning::Invalid => self.refuse(FieldError::of_lead(FieldCode::AttributeNameInvalid)),
         }
     }
 
@@ -140,33 +154,14 @@ impl LeadForm {
         }
     }
 
-    fn put_attribute(&mut self, key: &str, value: Raw<'_>) {
-        let name = match AttributeName::parse(key) {
-            Ok(name) => name,
-            Err(
-                AttributeNameError::Blank
-                | AttributeNameError::TooLong
-                | AttributeNameError::Control,
-            ) => {
-                // The name itself is what is wrong, so the pointer does not repeat it.
-                self.refuse(FieldError::of_lead(FieldCode::AttributeNameInvalid));
-                return;
-            }
-        };
-        if RESERVED.contains(&name.as_str()) {
-            self.refuse(FieldError::at(
-                name.as_str(),
-                FieldCode::AttributeNameReserved,
-            ));
-            return;
-        }
-        if self.was_met(&name) {
+    fn put_attribute(&mut self, name: &AttributeName, value: Raw<'_>) {
+        if self.was_met(name) {
             self.refuse(FieldError::at(name.as_str(), FieldCode::GivenTwice));
             return;
         }
         let value = match value {
             Raw::Null => {
-                self.other_names.insert(name);
+                self.other_names.insert(name.clone());
                 return;
             }
             Raw::Bool(value) => Ok(Value::from_bool(value)),
@@ -179,17 +174,18 @@ impl LeadForm {
         match value {
             // One too many is enough for `finish` to say so.
             Ok(_) if self.attributes.len() > Attributes::MAX_LEN => {
-                self.other_names.insert(name);
+                self.other_names.insert(name.clone());
             }
             Ok(value) => {
                 if self.attributes.len() >= COMPARED_MAX {
                     self.other_names.insert(name.clone());
                 }
+                let name = name.clone();
                 self.attributes.push(Attribute { name, value });
             }
             Err(code) => {
                 self.refuse(FieldError::at(name.as_str(), code));
-                self.other_names.insert(name);
+                self.other_names.insert(name.clone());
             }
         }
     }
@@ -200,25 +196,6 @@ impl LeadForm {
             || !self.other_names.is_empty() && self.other_names.contains(name)
     }
 }
-
-/// Names that a core field has, or that the system sets, in every spelling.
-const RESERVED: [&str; 15] = [
-    "firstName",
-    "first_name",
-    "lastName",
-    "last_name",
-    "email",
-    "phone",
-    "dateOfBirth",
-    "date_of_birth",
-    "status",
-    "id",
-    "createdAt",
-    "created_at",
-    "updatedAt",
-    "updated_at",
-    "fields",
-];
 
 /// A core field: not met yet, `null`, a value, or a mistake.
 enum Slot<T> {

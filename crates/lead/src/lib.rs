@@ -12,6 +12,7 @@ mod email;
 mod field;
 mod find;
 mod form;
+mod key;
 mod message;
 mod model;
 mod name;
@@ -35,6 +36,7 @@ pub use self::find::{
     Filter, ListQuery, Position, Receipt, ReceiptState, SearchText, SearchTextError, Stats, Total,
 };
 pub use self::form::{LeadForm, Raw};
+pub use self::key::FieldKey;
 pub use self::message::{Lane, Message, Part, QueuedLead, TraceParent, TraceParentError};
 pub use self::model::{Lead, LeadDetails, LeadId, NewLead, Status};
 pub use self::name::{PersonName, PersonNameError};

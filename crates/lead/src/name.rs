@@ -1,5 +1,7 @@
 //! Names of persons.
 
+use kernel::{has_control, is_longer, trimmed};
+
 /// A first or last name: trimmed, not blank, without control characters.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct PersonName(Box<str>);
@@ -14,14 +16,14 @@ impl PersonName {
     ///
     /// See [`PersonNameError`]; the text is never part of the error.
     pub fn parse(raw: &str) -> Result<Self, PersonNameError> {
-        let name = raw.trim();
+        let name = trimmed(raw);
         if name.is_empty() {
             return Err(PersonNameError::Blank);
         }
-        if name.chars().any(char::is_control) {
+        if has_control(name) {
             return Err(PersonNameError::Control);
         }
-        if name.len() > Self::MAX_CHARS && name.chars().count() > Self::MAX_CHARS {
+        if is_longer(name, Self::MAX_CHARS) {
             return Err(PersonNameError::TooLong);
         }
         Ok(Self(name.into()))

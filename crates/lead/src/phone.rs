@@ -1,5 +1,7 @@
 //! Phone numbers.
 
+use kernel::{is_longer, trimmed};
+
 /// A phone number as a person writes it: ASCII digits, space and `+ - ( ) .`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub struct Phone(Box<str>);
@@ -14,8 +16,8 @@ impl Phone {
     ///
     /// See [`PhoneError`]; the text is never part of the error.
     pub fn parse(raw: &str) -> Result<Self, PhoneError> {
-        let phone = raw.trim();
-        if phone.chars().count() > Self::MAX_CHARS {
+        let phone = trimmed(raw);
+        if is_longer(phone, Self::MAX_CHARS) {
             return Err(PhoneError::TooLong);
         }
         let allowed = |byte: u8| {

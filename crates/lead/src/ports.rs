@@ -119,6 +119,9 @@ pub enum Settlement {
     Isolate(Batch<Message>),
 }
 
+/// The longest that [`QueueMonitor`] may answer with what it saw before.
+pub const DEPTHS_MAX_AGE: Duration = Duration::from_millis(250);
+
 /// A look at the queue.
 #[async_trait]
 pub trait QueueMonitor: Send + Sync + 'static {
@@ -177,6 +180,7 @@ pub trait LeadStore: Send + Sync + 'static {
 
     /// Parks messages: the rows, whatever became of their leads; and the outcome `failed` and the
     /// counters of those leads that are neither stored nor a duplicate. Parking twice counts once.
+    /// A submission that waits for nothing thereafter finished when the latest of them was parked.
     ///
     /// # Errors
     ///
@@ -198,6 +202,23 @@ pub trait LeadStore: Send + Sync + 'static {
     ///
     /// As [`LeadStore::append`].
     async fn recount(&self) -> Result<(), StoreError>;
+
+    /// Takes a bounded step towards an index of every lead's texts, where the store has one.
+    /// Several callers may do so at once. What a search finds does not depend on it, only how fast.
+    ///
+    /// # Errors
+    ///
+    /// As [`LeadStore::append`].
+    async fn index(&self) -> Result<Indexed, StoreError>;
+}
+
+/// What a step of [`LeadStore::index`] did.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Indexed {
+    /// So many leads are in the index that were not before.
+    pub leads: u64,
+    /// There is more to do at once.
+    pub more: bool,
 }
 
 /// What one transaction takes in.

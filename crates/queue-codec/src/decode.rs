@@ -1,4 +1,4 @@
-//! Reading.
+//! Reading a message.
 
 use std::sync::Arc;
 
@@ -8,9 +8,9 @@ use lead::{
     BatchId, BatchNote, BirthDate, Email, FieldCode, FieldError, LeadDetails, LeadId, Message,
     NewLead, Part, PersonName, Phone, Progress, QueuedLead, RejectedRow, TraceParent,
 };
-use uuid::Uuid;
 
 use crate::kinds::{status_of, type_of};
+use crate::reader::Reader;
 use crate::{CHECKSUM_BYTES, FRAME_BYTES, VERSION, lead_flag, part_flag};
 
 /// Why bytes are no message. None of them shows what the bytes held.
@@ -60,20 +60,16 @@ pub fn decode(bytes: &[u8]) -> Result<Message, DecodeError> {
     if crc32fast::hash(body).to_le_bytes() != checksum {
         return Err(DecodeError::Checksum);
     }
-    let mut reader = Reader { rest: &body[1..] };
+    let mut reader = Reader::new(&body[1..]);
     let message = reader.message()?;
-    if reader.rest.is_empty() {
+    if reader.is_at_end() {
         Ok(message)
     } else {
         Err(DecodeError::Trailing)
     }
 }
 
-struct Reader<'a> {
-    rest: &'a [u8],
-}
-
-impl<'a> Reader<'a> {
+impl Reader<'_> {
     fn message(&mut self) -> Result<Message, DecodeError> {
         let attempt = u16::from_le_bytes(self.array()?);
         let replays = u16::from_le_bytes(self.array()?);
@@ -118,7 +114,11 @@ impl<'a> Reader<'a> {
         let lead_count = self.count(leads_max)?;
         let mut leads = self.list(lead_count, size_of::<QueuedLead>());
         for _ in 0..lead_count {
-            leads.push(self.lead(owner)?);
+            let before = leads
+                .last()
+                .map(|it: &QueuedLead| &it.lead.details.attributes);
+            let lead = self.lead(owner, before)?;
+            leads.push(lead);
         }
         Ok(Part {
             thread_key,
@@ -165,7 +165,12 @@ impl<'a> Reader<'a> {
         })
     }
 
-    fn lead(&mut self, owner: UserId) -> Result<QueuedLead, DecodeError> {
+    /// A lead; the one before it in the part mostly has the same names.
+    fn lead(
+        &mut self,
+        owner: UserId,
+        before: Option<&Attributes>,
+    ) -> Result<QueuedLead, DecodeError> {
         let flags = self.flags(lead_flag::ALL)?;
         let status = status_of(self.byte()?).ok_or(DecodeError::Kind)?;
         let index = self.number()?;
@@ -186,9 +191,10 @@ impl<'a> Reader<'a> {
         };
         let attribute_count = self.count(Attributes::MAX_LEN)?;
         let mut attributes = self.list(attribute_count, size_of::<Attribute>());
-        for _ in 0..attribute_count {
+        let before = before.map_or(&[][..], Attributes::as_slice);
+        for at in 0..attribute_count {
             attributes.push(Attribute {
-                name: self.same(AttributeName::parse, AttributeName::as_str)?,
+                name: self.name(before.get(at).map(|it| &it.name))?,
                 value: {
                     let kind = type_of(self.byte()?).ok_or(DecodeError::Kind)?;
                     Value::restored(kind, self.text()?)
@@ -214,94 +220,11 @@ impl<'a> Reader<'a> {
         })
     }
 
-    /// A text that `parse` takes without changing it.
-    fn same<T, E>(
-        &mut self,
-        parse: impl FnOnce(&str) -> Result<T, E>,
-        as_str: impl FnOnce(&T) -> &str,
-    ) -> Result<T, DecodeError> {
-        let text = self.text()?;
-        match parse(text) {
-            Ok(value) if as_str(&value).len() == text.len() => Ok(value),
-            _ => Err(DecodeError::Value),
+    /// A name, which may be the expected one.
+    fn name(&mut self, expected: Option<&AttributeName>) -> Result<AttributeName, DecodeError> {
+        match expected {
+            Some(name) if self.take(name.as_str()) => Ok(name.clone()),
+            _ => self.same(AttributeName::parse, AttributeName::as_str),
         }
-    }
-
-    fn text(&mut self) -> Result<&'a str, DecodeError> {
-        let len = self.count(usize::MAX)?;
-        str::from_utf8(self.bytes(len)?).map_err(|_| DecodeError::Value)
-    }
-
-    fn id(&mut self) -> Result<Uuid, DecodeError> {
-        self.array().map(Uuid::from_bytes)
-    }
-
-    fn flags(&mut self, known: u8) -> Result<u8, DecodeError> {
-        match self.byte()? {
-            flags if flags & !known == 0 => Ok(flags),
-            _ => Err(DecodeError::Kind),
-        }
-    }
-
-    /// A number of things of at least one byte each, at most `most` of them.
-    fn count(&mut self, most: usize) -> Result<usize, DecodeError> {
-        let count = usize::try_from(self.number()?).map_err(|_| DecodeError::Count)?;
-        if count > most {
-            Err(DecodeError::Count)
-        } else if count > self.rest.len() {
-            Err(DecodeError::Truncated)
-        } else {
-            Ok(count)
-        }
-    }
-
-    /// Room for `count` items, as long as that is no more than the bytes that are left.
-    fn list<T>(&self, count: usize, item_bytes: usize) -> Vec<T> {
-        Vec::with_capacity(count.min(self.rest.len() / item_bytes.max(1)))
-    }
-
-    fn number(&mut self) -> Result<u64, DecodeError> {
-        let mut number = 0_u64;
-        for shift in (0..u64::BITS).step_by(7) {
-            let byte = self.byte()?;
-            let bits = u64::from(byte & 0x7f);
-            if (bits << shift) >> shift != bits {
-                return Err(DecodeError::Number);
-            }
-            number |= bits << shift;
-            if byte & 0x80 == 0 {
-                let shortest = byte != 0 || shift == 0;
-                return if shortest {
-                    Ok(number)
-                } else {
-                    Err(DecodeError::Number)
-                };
-            }
-        }
-        Err(DecodeError::Number)
-    }
-
-    fn byte(&mut self) -> Result<u8, DecodeError> {
-        let (&byte, rest) = self.rest.split_first().ok_or(DecodeError::Truncated)?;
-        self.rest = rest;
-        Ok(byte)
-    }
-
-    fn array<const LEN: usize>(&mut self) -> Result<[u8; LEN], DecodeError> {
-        let (array, rest) = self
-            .rest
-            .split_first_chunk()
-            .ok_or(DecodeError::Truncated)?;
-        self.rest = rest;
-        Ok(*array)
-    }
-
-    fn bytes(&mut self, len: usize) -> Result<&'a [u8], DecodeError> {
-        let (bytes, rest) = self
-            .rest
-            .split_at_checked(len)
-            .ok_or(DecodeError::Truncated)?;
-        self.rest = rest;
-        Ok(bytes)
     }
 }

@@ -11,6 +11,7 @@
 mod decode;
 mod encode;
 mod kinds;
+mod reader;
 
 pub use self::decode::{DecodeError, decode};
 pub use self::encode::encode;

@@ -80,6 +80,8 @@ pub(crate) enum LinkFault {
     Failed(#[from] lapin::Error),
     #[error("the connection ended")]
     Ended,
+    #[error("the broker has forgotten who consumes")]
+    Forgotten,
     #[error("no connection to be had: {0}")]
     Pool(&'static str),
 }
@@ -216,7 +218,7 @@ impl Broker {
 fn hook_error(fault: LinkFault) -> HookError {
     match fault {
         LinkFault::Failed(error) => HookError::Backend(error),
-        LinkFault::Slow | LinkFault::Ended | LinkFault::Pool(_) => {
+        LinkFault::Slow | LinkFault::Ended | LinkFault::Forgotten | LinkFault::Pool(_) => {
             HookError::message("the broker did not answer in time")
         }
     }

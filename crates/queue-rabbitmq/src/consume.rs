@@ -92,7 +92,8 @@ impl Supervisor {
         let (list, suspect) = (Arc::clone(list), topology.suspect.clone());
         tasks.spawn(async move { move_on(failed, &failed_channel, &suspect, &list).await });
         let topology = Arc::clone(topology);
-        tasks.spawn(async move { pulse(&pulse_channel, &topology).await });
+        // It is one of its consumers itself.
+        tasks.spawn(async move { pulse(&pulse_channel, &topology, 1).await });
         Ok(tasks)
     }
 }

@@ -29,6 +29,7 @@ mod inbox;
 mod look;
 mod message;
 mod options;
+mod pace;
 mod publish;
 mod queue;
 mod topology;

@@ -6,15 +6,13 @@ use std::time::Duration;
 use lapin::options::QueueDeclareOptions;
 use lapin::types::FieldTable;
 use lapin::{Channel, Queue};
-use lead::ports::QueueDepth;
+use lead::ports::{DEPTHS_MAX_AGE, QueueDepth};
 use tokio::sync::Mutex;
 use tokio::time::{Instant, timeout};
 
 use crate::broker::{Broker, LinkFault, in_time, open_channel, part};
 use crate::topology::Topology;
 
-/// How long an answer is good for.
-const GOOD_FOR: Duration = Duration::from_millis(250);
 /// How long a look may take, connecting included.
 const LOOK_TIMEOUT: Duration = Duration::from_secs(3);
 
@@ -35,11 +33,11 @@ impl Looker {
     }
 
     /// The work queue with all that waits for it, the suspects, and what the broker gave up, as
-    /// they were at most [`GOOD_FOR`] ago.
+    /// they were at most [`DEPTHS_MAX_AGE`] ago.
     pub(crate) async fn depths(&self) -> Result<Vec<QueueDepth>, LinkFault> {
         let mut last = self.last.lock().await;
         if let Some((at, depths)) = &*last
-            && at.elapsed() < GOOD_FOR
+            && at.elapsed() < DEPTHS_MAX_AGE
         {
             return Ok(depths.clone());
         }

@@ -92,7 +92,7 @@ impl Supervisor {
             Err(fault) => return End::Fault(fault.into()),
         };
         let topology = Arc::clone(&self.topology);
-        tasks.spawn(async move { pulse(&pulse_channel, &topology).await.into() });
+        tasks.spawn(async move { pulse(&pulse_channel, &topology, 0).await.into() });
         list.open();
         tracing::info!("publishing leads");
         loop {
@@ -173,9 +173,10 @@ fn verdict(confirmation: &Confirmation) -> Result<(), PublishFault> {
     }
 }
 
-/// A round trip now and then, which finds sockets that are open on one side only, and a work queue
-/// that is gone. Answers once one fails.
-pub(crate) async fn pulse(channel: &Channel, topology: &Topology) -> LinkFault {
+/// A round trip now and then, which finds sockets that are open on one side only, a work queue that
+/// is gone, and one with fewer consumers than there must be: where a queue is deleted and declared
+/// again, a broker may fail to tell those of the old one. Answers once one fails.
+pub(crate) async fn pulse(channel: &Channel, topology: &Topology, consumers: u32) -> LinkFault {
     let options = QueueDeclareOptions {
         passive: true,
         ..QueueDeclareOptions::default()
@@ -184,8 +185,10 @@ pub(crate) async fn pulse(channel: &Channel, topology: &Topology) -> LinkFault {
         sleep(PULSE_EVERY).await;
         let work = topology.work.as_str().into();
         let look = channel.queue_declare(work, options, FieldTable::default());
-        if let Err(fault) = in_time(look).await {
-            return fault;
+        match in_time(look).await {
+            Ok(queue) if queue.consumer_count() < consumers => return LinkFault::Forgotten,
+            Ok(_) => {}
+            Err(fault) => return fault,
         }
     }
 }

@@ -11,6 +11,7 @@ use tokio::time::{Instant, timeout, timeout_at};
 
 use crate::broker::LinkFault;
 use crate::message::Outgoing;
+use crate::pace::{Pace, SHARED_MAX_LEADS};
 
 /// Callers that wait.
 const WAITING_MAX: usize = 8_192;
@@ -20,13 +21,8 @@ const WAITING_MAX_BYTES: usize = 64 * 1024 * 1024;
 const WINDOW_MAX_MESSAGES: usize = 256;
 const WINDOW_MAX_BYTES: usize = 4 * 1024 * 1024;
 
-/// Single leads that share a message: few enough that a worker's batch takes several.
-const SHARED_MAX_LEADS: usize = 200;
 /// Single leads of one window.
 const SINGLES_MAX: usize = 1_000;
-/// How long single leads wait for company while others are being confirmed; a lead that comes
-/// alone does not wait.
-const COMPANY_WAIT: Duration = Duration::from_millis(3);
 
 /// How long a caller waits for a connection that was lost just now; later it is refused at once.
 const RECONNECT_GRACE: Duration = Duration::from_secs(1);
@@ -92,8 +88,7 @@ struct Inner {
     singles: VecDeque<Waiting<Single>>,
     whole: VecDeque<Waiting<Vec<Outgoing>>>,
     bytes: usize,
-    /// Windows of single leads that are being confirmed.
-    singles_under_way: usize,
+    pace: Pace,
     singles_next: bool,
 }
 
@@ -101,7 +96,7 @@ struct Inner {
 pub(crate) struct Window {
     pub(crate) messages: Vec<Outgoing>,
     replies: Vec<Reply>,
-    holds_singles: bool,
+    singles: usize,
     list: Arc<WaitingList>,
 }
 
@@ -130,14 +125,19 @@ impl WaitingList {
     /// Has one lead published, perhaps together with others'.
     pub(crate) async fn publish_single(&self, single: Single) -> Result<(), PublishFault> {
         let bytes = single.body.len();
-        self.publish(bytes, single, |inner| &mut inner.singles)
-            .await
+        self.publish(
+            bytes,
+            single,
+            |inner| &mut inner.singles,
+            |inner| inner.pace.is_news(inner.singles.len()),
+        )
+        .await
     }
 
     /// Has messages published as they are.
     pub(crate) async fn publish_whole(&self, messages: Vec<Outgoing>) -> Result<(), PublishFault> {
         let bytes = messages.iter().map(|it| it.body.len()).sum();
-        self.publish(bytes, messages, |inner| &mut inner.whole)
+        self.publish(bytes, messages, |inner| &mut inner.whole, |_| true)
             .await
     }
 
@@ -146,10 +146,11 @@ impl WaitingList {
         bytes: usize,
         what: T,
         list: impl FnOnce(&mut Inner) -> &mut VecDeque<Waiting<T>> + Send,
+        is_news: impl FnOnce(&Inner) -> bool + Send,
     ) -> Result<(), PublishFault> {
         self.until_not_down().await;
         let (reply, answer) = oneshot::channel();
-        {
+        let is_news = {
             let mut inner = self.lock();
             if !inner.is_open {
                 return Err(match *self.phase.borrow() {
@@ -170,8 +171,11 @@ impl WaitingList {
                 since,
                 reply,
             });
+            is_news(&inner)
+        };
+        if is_news {
+            self.news.notify_one();
         }
-        self.news.notify_one();
         match timeout(ANSWER_TIMEOUT, answer).await {
             Ok(Ok(answer)) => answer,
             Ok(Err(_)) => Err(PublishFault::Down),
@@ -258,7 +262,7 @@ impl WaitingList {
         let mut window = Window {
             messages: Vec::new(),
             replies: Vec::with_capacity(singles.len() + whole.len()),
-            holds_singles: !singles.is_empty(),
+            singles: singles.len(),
             list: Arc::clone(self),
         };
         let mut sharing: Vec<Single> = Vec::new();
@@ -300,14 +304,8 @@ impl WaitingList {
 
 impl Inner {
     fn next(&mut self, now: Instant) -> Next {
-        let due_at = self.singles.front().map(|oldest| {
-            let has_company = self.singles.len() >= SHARED_MAX_LEADS;
-            if self.singles_under_way == 0 || has_company {
-                now
-            } else {
-                oldest.since + COMPANY_WAIT
-            }
-        });
+        let oldest = self.singles.front();
+        let due_at = oldest.map(|it| self.pace.due_at(self.singles.len(), it.since, now));
         let singles_are_due = due_at.is_some_and(|it| it <= now);
         if !singles_are_due && self.whole.is_empty() {
             return due_at.map_or(Next::OnNews, Next::At);
@@ -317,7 +315,7 @@ impl Inner {
             let count = self.singles.len().min(SINGLES_MAX);
             singles = self.singles.drain(..count).collect();
             self.bytes -= singles.iter().map(|it| it.bytes).sum::<usize>();
-            self.singles_under_way += 1;
+            self.pace.sent();
             self.singles_next = false;
         } else {
             whole = self.take_whole();
@@ -359,8 +357,10 @@ impl Window {
 
 impl Drop for Window {
     fn drop(&mut self) {
-        if self.holds_singles {
-            self.list.lock().singles_under_way -= 1;
+        if self.singles > 0 {
+            let mut inner = self.list.lock();
+            let waiting = inner.singles.len();
+            inner.pace.confirmed(Instant::now(), self.singles, waiting);
         }
     }
 }

@@ -14,18 +14,21 @@
     reason = "a program for measuring, which prints rates and stops at the first error"
 )]
 
+mod common;
+
 use std::fmt::Write as _;
 use std::sync::Arc;
 use std::time::Instant;
 
-use kernel::Secret;
 use lead::Filter;
 use lead::ports::{LeadFinder, LeadStore};
-use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlRow};
-use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, Row as _, query};
-use store_mysql::{MysqlStore, Options};
+use sea_orm::sqlx::mysql::MySqlRow;
+use sea_orm::sqlx::{AssertSqlSafe, Row as _, query};
+use store_mysql::MysqlStore;
 use testkit::flood::intakes;
-use testkit::servers::{database_url, run_name};
+use testkit::servers::run_name;
+
+use crate::common::{connect, cpu_us, fresh, run, server_us};
 
 const BATCH: usize = 500;
 const CONNECTIONS: usize = 2;
@@ -66,13 +69,6 @@ async fn main() {
         let drop = format!("DROP DATABASE {appended}; DROP DATABASE {raw}");
         run(&mut connect("").await, &drop).await;
     }
-}
-
-async fn fresh(name: &str) -> Arc<MysqlStore> {
-    let create = format!("CREATE DATABASE {name}");
-    run(&mut connect("").await, &create).await;
-    let options = Options::new(Secret::new(url_of(name)));
-    Arc::new(store_mysql::open(&options).await.unwrap())
 }
 
 async fn append_rate(store: &Arc<MysqlStore>, leads: usize) -> Measured {
@@ -190,20 +186,6 @@ fn halves<T>(all: Vec<T>) -> [Vec<T>; CONNECTIONS] {
     halves
 }
 
-fn url_of(name: &str) -> String {
-    format!("{}/{name}", database_url().trim_end_matches('/'))
-}
-
-async fn connect(name: &str) -> MySqlConnection {
-    let options: MySqlConnectOptions = url_of(name).parse().unwrap();
-    options.disable_statement_logging().connect().await.unwrap()
-}
-
-async fn run(connection: &mut MySqlConnection, statements: &str) {
-    let statements = AssertSqlSafe(statements.to_owned());
-    connection.execute(statements).await.unwrap();
-}
-
 /// A rate, and the CPU behind it.
 struct Measured {
     rate: f64,
@@ -251,17 +233,4 @@ impl Clock {
                 .map(|(now, then)| (now - then) / leads),
         }
     }
-}
-
-fn server_us() -> Option<f64> {
-    cpu_us(&std::env::var("SERVER_PID").ok()?)
-}
-
-/// User and system time of a process, in steps of 10 ms.
-fn cpu_us(process: &str) -> Option<f64> {
-    let stat = std::fs::read_to_string(format!("/proc/{process}/stat")).ok()?;
-    let after_name = stat.rsplit_once(')')?.1;
-    let fields: Vec<&str> = after_name.split_whitespace().collect();
-    let ticks: f64 = fields.get(11)?.parse::<f64>().ok()? + fields.get(12)?.parse::<f64>().ok()?;
-    Some(ticks * 10_000.0)
 }

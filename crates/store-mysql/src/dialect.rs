@@ -3,15 +3,21 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
-use sea_orm::{DatabaseTransaction, DbErr, TransactionOptions};
-use store_sql::{Dialect, Failure, LeadRow, Placed};
+use sea_orm::sqlx::MySqlPool;
+use sea_orm::{AccessMode, DatabaseTransaction, DbErr, IsolationLevel, TransactionOptions};
+use store_sql::{Dialect, Failure, LeadRow, NewLeads, Placement};
 
+use crate::detour::Detour;
+use crate::own::Owned;
 use crate::session::Trust;
-use crate::{errors, place};
+use crate::{at_once, errors, place};
 
 pub(crate) struct Mysql {
+    pub(crate) writers: MySqlPool,
+    pub(crate) owned: Owned,
     pub(crate) time_limit: Duration,
     pub(crate) trust: Trust,
+    pub(crate) detour: Detour,
 }
 
 /// The longest pause after a first conflict; it doubles with each.
@@ -28,6 +34,18 @@ impl Dialect for Mysql {
             access_mode: None,
             sqlite_transaction_mode: None,
         }
+    }
+
+    fn read_options(&self) -> TransactionOptions {
+        TransactionOptions {
+            isolation_level: Some(IsolationLevel::RepeatableRead),
+            access_mode: Some(AccessMode::ReadOnly),
+            sqlite_transaction_mode: None,
+        }
+    }
+
+    fn has_one_writer(&self) -> bool {
+        false
     }
 
     fn judge(&self, error: DbErr) -> Failure {
@@ -47,12 +65,27 @@ impl Dialect for Mysql {
         PAUSE.saturating_mul(doubled).min(PAUSE_MAX)
     }
 
+    fn expects_new(&self, leads: usize) -> bool {
+        leads <= at_once::FEW || self.detour.is_over()
+    }
+
+    async fn store_new(&self, new: &NewLeads<'_>) -> Result<bool, DbErr> {
+        if !at_once::takes(new) {
+            return Ok(false);
+        }
+        let are_stored = at_once::store_new(&self.owned, &self.writers, new).await?;
+        if !are_stored && new.rows.len() > at_once::FEW {
+            self.detour.begin();
+        }
+        Ok(are_stored)
+    }
+
     async fn place(
         &self,
         tx: &DatabaseTransaction,
-        rows: &[&LeadRow],
+        rows: &[&LeadRow<'_>],
         rivals: bool,
-    ) -> Result<Vec<Placed>, DbErr> {
+    ) -> Result<Placement, DbErr> {
         place::place(tx, rows, rivals).await
     }
 }

@@ -5,14 +5,20 @@
 //! - [`prepare`] connects once and says what is wrong: the server, the credentials, the schema.
 //!   Asked to, it brings the schema up to date, one process at a time.
 //!
-//! Writers and readers have pools of their own, so that a reader never waits for a writer. Every
+//! Writers and readers have pools of their own, so that a reader never waits for a writer; a thread
+//! with a runtime of its own has a connection besides, for leads that come alone. Every
 //! call ends within [`Options::statement_timeout`]; the connection of one that did not is thrown
 //! away, and so is every other that was open then.
 
+mod at_once;
+mod bound;
+mod detour;
 mod dialect;
 mod errors;
+mod literals;
 mod open;
 mod options;
+mod own;
 mod place;
 mod prepare;
 mod session;

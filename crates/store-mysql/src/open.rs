@@ -4,8 +4,10 @@ use kernel::Cause;
 use sea_orm::SqlxMySqlConnector;
 use store_sql::SqlStore;
 
+use crate::detour::Detour;
 use crate::dialect::Mysql;
 use crate::options::Options;
+use crate::own::Owned;
 use crate::prepare::{Schema, prepare};
 use crate::session::{Trust, connect_options, pool};
 
@@ -46,19 +48,22 @@ pub fn connect_lazily(options: &Options) -> Result<SqlStore, OpenError> {
     let connect = connect_options(options)?;
     let trust = Trust::new();
     let pool_of = |connections| {
-        let pool = pool(
+        pool(
             connect.clone(),
             connections,
             options.acquire_timeout,
             &trust,
-        );
-        SqlxMySqlConnector::from_sqlx_mysql_pool(pool)
+        )
     };
     let (writers, readers) = (pool_of(options.writers), pool_of(options.readers));
     let dialect = Mysql {
+        owned: Owned::new(connect.clone(), trust.clone()),
+        writers: writers.clone(),
         time_limit: options.acquire_timeout + options.statement_timeout,
         trust,
+        detour: Detour::default(),
     };
+    let [writers, readers] = [writers, readers].map(SqlxMySqlConnector::from_sqlx_mysql_pool);
     Ok(SqlStore::new(writers, readers, Box::new(dialect)))
 }
 

@@ -11,7 +11,8 @@ pub struct Options {
     /// `PREFERRED`, which is the default, `REQUIRED`, `VERIFY_CA`, `VERIFY_IDENTITY`), `ssl-ca`,
     /// `ssl-cert` and `ssl-key` (PEM files), and `socket` (a path, in place of host and port).
     pub url: Secret<String>,
-    /// The most connections that write, at least one.
+    /// The most connections that write, at least one; each thread with a runtime of its own has one
+    /// more.
     pub writers: u32,
     /// The most connections that read, at least one.
     pub readers: u32,

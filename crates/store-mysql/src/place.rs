@@ -2,8 +2,9 @@
 //!
 //! A statement writes many rows. A row whose id or match key is taken is left as it is, but
 //! evaluating what would be updated puts a random mark into a variable of the session: so one
-//! short question tells whether any row was taken, which the count of affected rows does not. Only
-//! then the holders are read back, and the same mark in `ingest_id` tells the rows of this call from
+//! short question tells whether any row was taken, which the count of affected rows does not, and
+//! in the same round trip whether anything may be recorded of the leads. Only if one was taken
+//! the holders are read back, and the same mark in `ingest_id` tells the rows of this call from
 //! older ones. (`LAST_INSERT_ID(1)` in the variable's place would spare the question, since the
 //! answer to the insert carries it; but any trigger that somebody puts on the table resets it.)
 //!
@@ -11,11 +12,13 @@
 //! pages of the primary key fill one after the other. After a conflict they are written in the
 //! order of their match keys, in which two transactions never wait for each other in a circle.
 
+use std::borrow::Borrow;
 use std::hash::{BuildHasher, RandomState};
 use std::sync::LazyLock;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value, Values};
-use store_sql::{Holder, Holders, LeadRow, Placed, chunks};
+use store_sql::{Holder, Holders, LeadRow, Placed, Placement, chunks, id_range};
+use uuid::Uuid;
 
 /// Rows or keys in one statement, longest first. A statement's text is prepared once for each
 /// connection, which costs a server less than reading as many values as text; with these few
@@ -27,8 +30,13 @@ const COLUMNS: usize = LeadRow::COLUMNS.len() + 1;
 const VALUES_MAX: usize = 10_000;
 /// The rows, and the mark once more.
 const _: () = assert!(LENGTHS[0] * COLUMNS < VALUES_MAX);
-/// Whether a row was taken since the mark was made.
-const ANY_TAKEN: &str = "SELECT @skynet_taken <=> ?";
+/// Whether a row was taken since the mark was made, and whether there is an outcome of a lead
+/// between two ids. Locking, it waits for whoever writes one there; the lock is shared, so that
+/// transactions with leads between each other's do not wait for one another.
+const LOOK: &str = "SELECT @skynet_taken <=> ?, recorded.lead_id IS NOT NULL \
+     FROM (SELECT 1) AS one \
+     LEFT JOIN outcomes AS recorded FORCE INDEX (PRIMARY) \
+     ON recorded.lead_id BETWEEN ? AND ? LIMIT 1 LOCK IN SHARE MODE";
 /// What the rows of one statement take together at most, where there is more than one.
 const STATEMENT_BYTES: usize = 512 * 1_024;
 /// The largest row that is sent at all. [`prepare`](crate::prepare()) sees to it that the server
@@ -48,20 +56,20 @@ static BY_KEY: LazyLock<[String; LENGTHS.len()]> =
 /// Writes rows whose ids differ.
 pub(crate) async fn place(
     tx: &DatabaseTransaction,
-    rows: &[&LeadRow],
+    rows: &[&LeadRow<'_>],
     rivals: bool,
-) -> Result<Vec<Placed>, DbErr> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
+) -> Result<Placement, DbErr> {
+    let Some(ids) = id_range(rows) else {
+        return Ok(Placement::default());
+    };
     let mark = mark();
     let mut ordered = rows.to_vec();
     if rivals {
         // Stable, so that of two with one key the earlier stays first.
-        ordered.sort_by(|left, right| left.match_key.cmp(&right.match_key));
+        ordered.sort_by(|left, right| left.match_key.cmp(right.match_key));
     }
     let mut rest = ordered.as_slice();
-    while let Some(which) = length_of(rest) {
+    while let Some(which) = length_of(&LENGTHS, STATEMENT_BYTES, rest) {
         let (now, later) = rest.split_at(LENGTHS[which]);
         if now.iter().any(|it| bytes_of(it) > ROW_BYTES_MAX) {
             return Err(DbErr::Custom(TOO_LARGE.to_owned()));
@@ -71,17 +79,31 @@ pub(crate) async fn place(
         tx.execute_raw(statement(&INSERTS[which], values)).await?;
         rest = later;
     }
-    if any_taken(tx, mark).await? {
-        look_back(tx, rows, mark).await
+    let looked = look(tx, mark, ids).await?;
+    let placed = if looked.any_taken {
+        look_back(tx, rows, mark).await?
     } else {
-        Ok(vec![Placed::New; rows.len()])
-    }
+        vec![Placed::New; rows.len()]
+    };
+    Ok(Placement {
+        placed,
+        any_recorded: looked.any_recorded,
+    })
 }
 
-async fn any_taken(tx: &DatabaseTransaction, mark: i64) -> Result<bool, DbErr> {
-    let asked = tx.query_one_raw(statement(ANY_TAKEN, vec![mark.into()]));
+struct Looked {
+    any_taken: bool,
+    any_recorded: bool,
+}
+
+async fn look(tx: &DatabaseTransaction, mark: i64, ids: [Uuid; 2]) -> Result<Looked, DbErr> {
+    let [first, last] = ids.map(Value::from);
+    let asked = tx.query_one_raw(statement(LOOK, vec![mark.into(), first, last]));
     let answer = asked.await?.ok_or(DbErr::RecordNotInserted)?;
-    Ok(answer.try_get_by_index::<i64>(0)? != 0)
+    Ok(Looked {
+        any_taken: answer.try_get_by_index::<i64>(0)? != 0,
+        any_recorded: answer.try_get_by_index::<i64>(1)? != 0,
+    })
 }
 
 /// Bits that no other call has, but by a chance of one in 2^63.
@@ -89,20 +111,25 @@ fn mark() -> i64 {
     i64::try_from(RandomState::new().hash_one(()) >> 1).unwrap_or(i64::MAX)
 }
 
-/// The place of the longest length that the first rows fill and that is not too large; none when
-/// there are no rows.
-fn length_of(rows: &[&LeadRow]) -> Option<usize> {
+/// The place of the longest of `lengths` that the first rows fill and that has no more than
+/// `bytes_max`, but for one row alone; none when there are no rows.
+pub(crate) fn length_of<'a>(
+    lengths: &[usize],
+    bytes_max: usize,
+    rows: &[impl Borrow<LeadRow<'a>>],
+) -> Option<usize> {
     let mut bytes = 0;
-    let fitting = rows.iter().take(LENGTHS[0]).take_while(|it| {
-        bytes += bytes_of(it);
-        bytes <= STATEMENT_BYTES
+    let longest = lengths.first().copied().unwrap_or_default();
+    let fitting = rows.iter().take(longest).take_while(|it| {
+        bytes += bytes_of((*it).borrow());
+        bytes <= bytes_max
     });
     let most = fitting.count().max(1).min(rows.len());
-    LENGTHS.iter().position(|it| *it <= most)
+    lengths.iter().position(|it| *it <= most)
 }
 
 /// About what a row takes.
-fn bytes_of(row: &LeadRow) -> usize {
+pub(crate) fn bytes_of(row: &LeadRow<'_>) -> usize {
     ROW_BYTES
         + row.first_name.len()
         + row.last_name.len()
@@ -112,7 +139,7 @@ fn bytes_of(row: &LeadRow) -> usize {
         + row.attributes.len()
 }
 
-fn values_of(row: &LeadRow, mark: i64) -> impl Iterator<Item = Value> {
+fn values_of(row: &LeadRow<'_>, mark: i64) -> impl Iterator<Item = Value> {
     row.values().into_iter().chain([mark.into()])
 }
 
@@ -128,7 +155,7 @@ fn insert_of(length: usize) -> String {
 
 async fn look_back(
     tx: &DatabaseTransaction,
-    rows: &[&LeadRow],
+    rows: &[&LeadRow<'_>],
     mark: i64,
 ) -> Result<Vec<Placed>, DbErr> {
     let mut found = Holders::default();
@@ -139,7 +166,7 @@ async fn look_back(
         }
     }
     for (which, chunk) in chunks(&LENGTHS, &found.without(rows)) {
-        let keys = chunk.iter().map(|it| it.match_key.clone().into()).collect();
+        let keys = chunk.iter().map(|it| it.match_key.into()).collect();
         for holder in holders(tx, &BY_KEY[which], keys, mark).await? {
             found.of_key(holder);
         }

@@ -5,16 +5,15 @@ use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
 
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection, MySqlPoolOptions};
-use sea_orm::sqlx::pool::PoolConnectionMetadata;
 use sea_orm::sqlx::{ConnectOptions as _, Connection as _, Error, Executor as _, MySqlPool};
 
 use crate::open::OpenError;
 use crate::options::Options;
 
 /// A connection that nobody used for so long is closed, at the latest after twice that.
-const IDLE_MAX: Duration = Duration::from_secs(3);
+pub(crate) const IDLE_MAX: Duration = Duration::from_secs(3);
 /// A connection is closed at this age, so that servers behind one name share the load again.
-const AGE_MAX: Duration = Duration::from_mins(30);
+pub(crate) const AGE_MAX: Duration = Duration::from_mins(30);
 /// The server ends a session that says nothing for so long, in seconds, and takes back what it had
 /// begun: the locks of a client that stands still, or was cut off, would stop every other one.
 const SERVER_IDLE_SECONDS: u32 = 8;
@@ -22,7 +21,7 @@ const _: () = assert!(SERVER_IDLE_SECONDS as u64 > 2 * IDLE_MAX.as_secs());
 /// As [`SERVER_IDLE_SECONDS`], for a session within a transaction, where the server is a `MariaDB`.
 const SERVER_IDLE_IN_TRANSACTION_SECONDS: u32 = 5;
 /// A connection that was idle for so long is asked whether it still works.
-const TRUSTED_IDLE: Duration = Duration::from_millis(100);
+pub(crate) const TRUSTED_IDLE: Duration = Duration::from_millis(100);
 /// How long the answer to that takes at most.
 const PING_TIMEOUT: Duration = Duration::from_secs(1);
 
@@ -114,20 +113,16 @@ impl Trust {
     }
 
     /// Whether a connection of that age is trusted.
-    fn covers(&self, age: Duration) -> bool {
+    pub(crate) fn covers(&self, age: Duration) -> bool {
         let age = u64::try_from(age.as_millis()).unwrap_or(u64::MAX);
         let began = self.now().saturating_sub(age);
         let since = self.since.load(Ordering::Relaxed);
         since == 0 || began > since
     }
 
-    /// Whether a connection can be used, or be kept for use.
-    async fn holds(
-        &self,
-        connection: &mut MySqlConnection,
-        about: &PoolConnectionMetadata,
-    ) -> bool {
-        if !self.covers(about.age) {
+    /// Whether a connection of that age can be used, or be kept for use.
+    pub(crate) async fn holds(&self, connection: &mut MySqlConnection, age: Duration) -> bool {
+        if !self.covers(age) {
             return false;
         }
         if let Ok(answer) = tokio::time::timeout(PING_TIMEOUT, connection.ping()).await {
@@ -159,13 +154,13 @@ pub(crate) fn pool(
             let trust = on_acquire.clone();
             Box::pin(async move {
                 let fresh = about.idle_for < TRUSTED_IDLE && trust.covers(about.age);
-                Ok(fresh || trust.holds(connection, &about).await)
+                Ok(fresh || trust.holds(connection, about.age).await)
             })
         })
         // The pool asks too, but without end.
         .after_release(move |connection, about| {
             let trust = on_release.clone();
-            Box::pin(async move { Ok(trust.holds(connection, &about).await) })
+            Box::pin(async move { Ok(trust.holds(connection, about.age).await) })
         })
         .connect_lazy_with(connect)
 }

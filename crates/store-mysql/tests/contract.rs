@@ -4,8 +4,10 @@
 
 mod support;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
+use store_mysql::MysqlStore;
 use testkit::contract::lead_store::LeadStorePorts;
 
 use self::support::OwnStore;
@@ -16,6 +18,21 @@ async fn ports() -> LeadStorePorts {
 }
 
 testkit::lead_store_contract!(ports());
+
+/// The same again with segments so small that all of them are in use.
+mod small_segments {
+    use super::*;
+
+    async fn small_ports() -> LeadStorePorts {
+        let own = OwnStore::fresh().await;
+        let store = MysqlStore::clone(&own.store);
+        let store = store.with_segment_leads(NonZeroUsize::new(7).unwrap());
+        LeadStorePorts::of(Arc::new(store)).keeping(own.database)
+    }
+
+    testkit::lead_store_contract!(small_ports());
+}
+
 testkit::dead_letters_contract!(ports());
 testkit::claims_contract!(OwnStore::fresh());
 testkit::account_store_contract!(OwnStore::fresh());

@@ -5,20 +5,23 @@
 
 mod support;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use eav::Value;
 use kernel::{Batch, Probe as _, Timestamp, uuid_at};
 use lead::ports::{Appended, LeadFinder, LeadStore, StoreError};
-use lead::{Filter, LeadId, ListQuery, NewLead, Position};
+use lead::{Filter, LeadId, ListQuery, NewLead, Position, SearchText};
 use sea_orm::sqlx::mysql::MySqlConnection;
 use sea_orm::sqlx::{AssertSqlSafe, query_as, query_scalar};
 use store_mysql::{MysqlStore, Options, Schema, connect_lazily, prepare};
 use testkit::contract::eventually;
-use testkit::fixtures::{any_lead, intake_of, lead_of, lead_with_attributes, twin_of, unique};
+use testkit::fixtures::{
+    any_lead, intake_of, lead_of, lead_with_attributes, odd_characters, twin_of, unique,
+};
 
-use self::support::{Database, OwnStore, is_mariadb, run, server};
+use self::support::{Database, OwnStore, connections, run, server};
 
 async fn count(sql: &mut MySqlConnection, what: &str) -> i64 {
     let count = format!("SELECT COUNT(*) FROM {what}");
@@ -114,6 +117,42 @@ async fn what_sql_changes_is_read_at_once_and_counted_by_a_recount() {
     own.recount().await.unwrap();
     let total = own.total(&Filter::default()).await.unwrap();
     assert_eq!(total.count, 2);
+    let today = leads[0].id.created_at().day().start();
+    let stats = own.stats(today).await.unwrap();
+    assert_eq!((stats.total(), stats.today), (2, 2));
+}
+
+/// As it is where leads were stored before there was an index, or by a program without one.
+#[tokio::test]
+async fn leads_of_which_the_index_knows_nothing_are_found_and_indexed() {
+    let own = OwnStore::fresh().await;
+    let store = MysqlStore::clone(&own.store).with_segment_leads(NonZeroUsize::new(7).unwrap());
+    let leads: Vec<NewLead> = (0..100).map(|_| any_lead()).collect();
+    store.append(&intake_of(&leads)).await.unwrap();
+    while store.index().await.unwrap().more {}
+    let mut sql = own.database.sql().await;
+    assert_eq!(count(&mut sql, "search_segments").await, 1);
+    let everybody = Filter {
+        search: SearchText::parse("Lovelace").ok(),
+        ..Filter::default()
+    };
+
+    for _ in 0..2 {
+        let anew = "UPDATE search_state SET backfill_after = REPEAT(X'00', 16)";
+        run(&mut sql, anew).await;
+        loop {
+            assert_eq!(store.total(&everybody).await.unwrap().count, 100);
+            if !store.index().await.unwrap().more {
+                break;
+            }
+        }
+        assert_eq!(count(&mut sql, "search_segments").await, 15);
+        assert_eq!(count(&mut sql, "search_ids").await, 15);
+        let left = "search_state WHERE backfill_after IS NOT NULL";
+        assert_eq!(count(&mut sql, left).await, 0);
+    }
+    run(&mut sql, "DELETE FROM leads LIMIT 50").await;
+    assert_eq!(store.total(&everybody).await.unwrap().count, 50);
 }
 
 #[tokio::test]
@@ -197,12 +236,8 @@ async fn a_refusal_shows_neither_value_nor_statement() {
 #[tokio::test]
 async fn every_character_survives_in_every_text() {
     let own = OwnStore::fresh().await;
-    let all: String = (1..=0x2ff)
-        .chain([0x2028, 0xfeff, 0xfffd, 0x1_f980, 0x10_ffff])
-        .filter_map(char::from_u32)
-        .collect();
     let mut lead = lead_with_attributes(vec![
-        ("all", Value::from_text(&all).unwrap()),
+        ("all", Value::from_text(&odd_characters()).unwrap()),
         ("\\'\"`", Value::from_text("\\' OR 1=1 -- \\").unwrap()),
     ]);
     lead.details.email = testkit::fixtures::email(&format!("o'br\\ien\"{}@exämple.com", unique()));
@@ -290,22 +325,6 @@ async fn readers_do_not_wait_for_a_writer() {
     run(&mut blocker, "ROLLBACK").await;
 
     assert_eq!(writing.await.unwrap().unwrap(), [Appended::Stored]);
-}
-
-/// The connections of stores to a database.
-async fn connections(database: &Database) -> Vec<u64> {
-    let mut sql = support::connect(&testkit::servers::database_url()).await;
-    // Each server has a list that the other lacks, or cannot read while statements hold bytes.
-    let select = if is_mariadb().await {
-        "SELECT CAST(id AS UNSIGNED) FROM information_schema.processlist WHERE db = ?"
-    } else {
-        "SELECT processlist_id FROM performance_schema.threads WHERE processlist_db = ?"
-    };
-    query_scalar(select)
-        .bind(&database.name)
-        .fetch_all(&mut sql)
-        .await
-        .unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -7,18 +7,20 @@ use std::sync::{Mutex, PoisonError};
 use async_trait::async_trait;
 use eav::Attributes;
 use kernel::{Batch, Timestamp};
-use lead::ports::{Appended, Arrival, Intake, LeadStore, StoreError};
+use lead::ports::{Appended, Arrival, Indexed, Intake, LeadStore, StoreError};
 use lead::{LeadId, Parked};
 use sea_orm::{ColumnTrait, DatabaseTransaction, DbErr, EntityTrait, QueryFilter};
 
-use crate::dialect::Placed;
+use crate::dialect::{Placed, Placement};
 use crate::entity::{lead as stored_lead, outcome};
 use crate::failure::{Failure, Trouble};
 use crate::forget::{Forget, Recount};
 use crate::ledger::{DUPLICATE, Ledger, Row, signed};
+use crate::news::NewLeads;
 use crate::park::Park;
 use crate::riders::Rider;
 use crate::row::LeadRow;
+use crate::search;
 use crate::store::{Inner, SqlStore, Work};
 
 #[async_trait]
@@ -31,6 +33,12 @@ impl LeadStore for SqlStore {
             return Ok(Vec::new());
         }
         let rows = self.rows_of(intake).await?;
+        if self.inner.dialect.expects_new(rows.len())
+            && let Some(new) = NewLeads::of(intake, &rows)
+            && self.store_new(&new).await?
+        {
+            return Ok(vec![Appended::Stored; rows.len()]);
+        }
         Ok(self.carry(intake, rows).await?)
     }
 
@@ -45,23 +53,36 @@ impl LeadStore for SqlStore {
     async fn recount(&self) -> Result<(), StoreError> {
         Ok(self.transact(&Recount).await?)
     }
+
+    async fn index(&self) -> Result<Indexed, StoreError> {
+        Ok(self.index_step().await?)
+    }
 }
 
 impl SqlStore {
     /// Has the notes of an intake written by whichever append begins next, its own at the latest.
     /// Says whether they were.
     async fn ride(&self, intake: &Intake) -> bool {
-        let Some(seat) = self.inner.riders.sit(intake.notes.as_slice().into()) else {
+        let riders = &self.inner.riders;
+        let Some(seat) = riders.sit(intake.notes.as_slice().into()) else {
             return false;
         };
-        let empty = Intake::notes_only(intake.at, Vec::new());
-        // What it fails of, those aboard meet again on their own.
-        let _ = self.carry(&empty, Vec::new()).await;
+        let turn = riders.turn().await;
+        if seat.is_waiting() {
+            let empty = Intake::notes_only(intake.at, Vec::new());
+            // What it fails of, those aboard meet again on their own.
+            let _ = self.carry(&empty, Vec::new()).await;
+        }
+        drop(turn);
         seat.arrives().await
     }
 
     /// Appends an intake, with the notes of those who wait to be taken along.
-    async fn carry(&self, intake: &Intake, rows: Vec<LeadRow>) -> Result<Vec<Appended>, Failure> {
+    async fn carry(
+        &self,
+        intake: &Intake,
+        rows: Vec<LeadRow<'_>>,
+    ) -> Result<Vec<Appended>, Failure> {
         let mut append = Append {
             store: &self.inner,
             intake,
@@ -90,19 +111,19 @@ impl SqlStore {
 
     /// The rows of an intake's leads. Names that were never met are written at once: they stay
     /// good whatever becomes of the leads.
-    async fn rows_of(&self, intake: &Intake) -> Result<Vec<LeadRow>, Failure> {
+    async fn rows_of<'a>(&self, intake: &'a Intake) -> Result<Vec<LeadRow<'a>>, Failure> {
         let leads = intake.leads.iter().map(|it| &it.lead.details.attributes);
         let seen: Vec<_> = leads
             .flat_map(Attributes::as_slice)
             .map(|it| (&it.name, it.value.kind()))
             .collect();
         let ids = self.attribute_ids(&seen).await?;
-        let mut rest = ids.as_slice();
+        let (at, mut rest) = (intake.at.date_time(), ids.as_slice());
         let rows = intake.leads.iter().map(|arrival| {
             let own_len = arrival.lead.details.attributes.as_slice().len();
             let (own, others) = rest.split_at(own_len);
             rest = others;
-            LeadRow::new(arrival, intake.at, own)
+            LeadRow::new(arrival, at, own)
         });
         Ok(rows.collect())
     }
@@ -111,7 +132,7 @@ impl SqlStore {
 struct Append<'a> {
     store: &'a Inner,
     intake: &'a Intake,
-    rows: Vec<LeadRow>,
+    rows: Vec<LeadRow<'a>>,
     ran_before: AtomicBool,
     takes_riders: bool,
     aboard: Mutex<Vec<Rider>>,
@@ -129,20 +150,25 @@ impl Work for Append<'_> {
         }
         self.take_riders(&mut ledger);
         let mut outcomes = Vec::with_capacity(self.rows.len());
+        let mut stored = Vec::with_capacity(self.rows.len());
         while outcomes.len() < self.rows.len() {
             let from = outcomes.len();
             let run = from..from + distinct_ids(&self.rows[from..]);
             let rows = &self.rows[run.clone()];
             let placed = self.place(tx, rows, rivals, &mut ledger).await?;
+            let new = rows.iter().zip(&placed);
+            let new = new.filter(|(_, it)| matches!(it, Stand::Placed(Placed::New)));
+            stored.extend(new.map(|(row, _)| row));
             self.decide(run, placed, &mut ledger, &mut outcomes);
         }
+        search::put(tx, &stored).await?;
         ledger.write(tx).await?;
         Ok(outcomes)
     }
 }
 
 /// How many rows from the first have different ids: what one look at the database can decide.
-fn distinct_ids(rows: &[LeadRow]) -> usize {
+fn distinct_ids(rows: &[LeadRow<'_>]) -> usize {
     let mut ids = HashSet::with_capacity(rows.len());
     rows.iter().take_while(|it| ids.insert(it.id)).count()
 }
@@ -172,13 +198,19 @@ impl Append<'_> {
     async fn place(
         &self,
         tx: &DatabaseTransaction,
-        rows: &[LeadRow],
+        rows: &[LeadRow<'_>],
         rivals: bool,
         ledger: &mut Ledger,
     ) -> Result<Vec<Stand>, Trouble> {
-        let all: Vec<&LeadRow> = rows.iter().collect();
-        let mut placed = self.store.dialect.place(tx, &all, rivals).await?;
-        ledger.learn(tx, rows.iter().map(|it| it.id)).await?;
+        let all: Vec<&LeadRow<'_>> = rows.iter().collect();
+        let dialect = &self.store.dialect;
+        let Placement {
+            mut placed,
+            any_recorded,
+        } = dialect.place(tx, &all, rivals).await?;
+        if any_recorded {
+            ledger.learn(tx, rows.iter().map(|it| it.id)).await?;
+        }
         let known: Vec<_> = rows
             .iter()
             .map(|row| known_duplicate(ledger, row))
@@ -192,17 +224,13 @@ impl Append<'_> {
             let new = rows.iter().zip(&placed);
             let new = new.filter(|(_, placed)| **placed == Placed::New);
             take_away(tx, new.map(|(row, _)| row.id).collect()).await?;
-            let open: Vec<&LeadRow> = rows
+            let open: Vec<&LeadRow<'_>> = rows
                 .iter()
                 .zip(&known)
                 .filter_map(|(row, known)| known.is_none().then_some(row))
                 .collect();
-            let mut again = self
-                .store
-                .dialect
-                .place(tx, &open, rivals)
-                .await?
-                .into_iter();
+            let again = dialect.place(tx, &open, rivals).await?;
+            let mut again = again.placed.into_iter();
             for (placed, known) in placed.iter_mut().zip(&known) {
                 if known.is_none() {
                     *placed = again.next().unwrap_or(Placed::IdClash);
@@ -263,7 +291,7 @@ impl Append<'_> {
     }
 }
 
-fn known_duplicate(ledger: &Ledger, row: &LeadRow) -> Option<LeadId> {
+fn known_duplicate(ledger: &Ledger, row: &LeadRow<'_>) -> Option<LeadId> {
     let outcome = ledger.outcome(row.id)?;
     outcome.duplicate_of.map(LeadId)
 }

@@ -7,6 +7,7 @@ use lead::LeadId;
 use sea_orm::{DatabaseTransaction, DbErr, TransactionOptions};
 
 use crate::failure::Failure;
+use crate::news::NewLeads;
 use crate::row::LeadRow;
 
 /// The part of the store that knows its database.
@@ -14,6 +15,12 @@ use crate::row::LeadRow;
 pub trait Dialect: Send + Sync + 'static {
     /// How a transaction that writes begins.
     fn write_options(&self) -> TransactionOptions;
+
+    /// How a transaction begins that reads, and sees one moment in all its statements.
+    fn read_options(&self) -> TransactionOptions;
+
+    /// Whether a transaction that writes keeps every other one waiting, so that it has to be short.
+    fn has_one_writer(&self) -> bool;
 
     /// What an error means. No value and no statement text gets into the cause.
     fn judge(&self, error: DbErr) -> Failure;
@@ -35,8 +42,27 @@ pub trait Dialect: Send + Sync + 'static {
         Duration::ZERO
     }
 
-    /// Writes those rows whose id and match key are free, as if one after the other, and says of
-    /// each where it stands. No two rows have one id. `rivals` tells that the same call met a
+    /// Whether it is worth asking [`Dialect::store_new`] about so many leads now.
+    fn expects_new(&self, leads: usize) -> bool {
+        let _ = leads;
+        false
+    }
+
+    /// Stores leads that are all new, and what goes with them, in one transaction of few round
+    /// trips, and says whether it did. Where there is no such way, or anything speaks against one
+    /// of the leads, nothing is stored, and the transaction that decides about each has to be run.
+    ///
+    /// # Errors
+    ///
+    /// [`DbErr`]; whether the leads are stored is not known.
+    async fn store_new(&self, new: &NewLeads<'_>) -> Result<bool, DbErr> {
+        let _ = new;
+        Ok(false)
+    }
+
+    /// Writes those rows whose id and match key are free, as if one after the other, says of each
+    /// where it stands, and then looks whether anything may be recorded of the leads, waiting for
+    /// whoever records it. No two rows have one id. `rivals` tells that the same call met a
     /// conflict before: what order the rows are locked in then matters more than speed.
     ///
     /// # Errors
@@ -45,9 +71,20 @@ pub trait Dialect: Send + Sync + 'static {
     async fn place(
         &self,
         tx: &DatabaseTransaction,
-        rows: &[&LeadRow],
+        rows: &[&LeadRow<'_>],
         rivals: bool,
-    ) -> Result<Vec<Placed>, DbErr>;
+    ) -> Result<Placement, DbErr>;
+}
+
+/// What [`Dialect::place`] did and saw.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Placement {
+    /// Where each row stands.
+    pub placed: Vec<Placed>,
+    /// There is an outcome of a lead whose id lies between the smallest and the largest of the
+    /// rows, one of theirs or not. Outcomes are kept for exceptions only, so that one look at the
+    /// range mostly spares one for each row.
+    pub any_recorded: bool,
 }
 
 /// Where a row of [`Dialect::place`] stands.

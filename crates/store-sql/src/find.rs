@@ -1,6 +1,6 @@
 //! Looking things up.
 
-use std::collections::HashSet;
+use std::collections::BTreeSet;
 
 use async_trait::async_trait;
 use kernel::{Timestamp, UserId, uuid_at};
@@ -11,8 +11,8 @@ use lead::{
 };
 use sea_orm::sea_query::{Expr, Query};
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, QueryOrder,
-    QuerySelect,
+    ColumnTrait, Condition, ConnectionTrait, DatabaseTransaction, EntityTrait, PaginatorTrait,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use time::PrimitiveDateTime;
 use uuid::Uuid;
@@ -21,14 +21,15 @@ use crate::entity::{lead as stored_lead, lead_counter, outcome, submission};
 use crate::failure::{Trouble, Unreadable};
 use crate::packed;
 use crate::row::{lead_of, moment};
+use crate::search::{Search, count_since};
 use crate::store::SqlStore;
 
 #[async_trait]
 impl LeadFinder for SqlStore {
     async fn find(&self, id: LeadId) -> Result<Option<Lead>, StoreError> {
         let find = stored_lead::Entity::find_by_id(id.0);
-        let mut found = self.read(self.leads(find)).await?;
-        Ok(found.pop())
+        let finding = async { self.restore(find.all(self.reader()).await?).await };
+        Ok(self.read(finding).await?.pop())
     }
 
     async fn holder(&self, key: &MatchKey) -> Result<Option<LeadId>, StoreError> {
@@ -43,24 +44,7 @@ impl LeadFinder for SqlStore {
     }
 
     async fn list(&self, query: &ListQuery) -> Result<Vec<Lead>, StoreError> {
-        let Some(condition) = condition(&query.filter) else {
-            return Ok(Vec::new());
-        };
-        let find = stored_lead::Entity::find()
-            .filter(condition)
-            .limit(u64::from(query.limit));
-        let find = match query.position {
-            Position::Offset(skip) => find
-                .order_by_desc(stored_lead::Column::Id)
-                .offset(u64::from(skip)),
-            Position::Before(id) => find
-                .filter(stored_lead::Column::Id.lt(id.0))
-                .order_by_desc(stored_lead::Column::Id),
-            Position::After(id) => find
-                .filter(stored_lead::Column::Id.gt(id.0))
-                .order_by_asc(stored_lead::Column::Id),
-        };
-        Ok(self.read(self.leads(find)).await?)
+        Ok(self.read(self.page(query)).await?)
     }
 
     async fn total(&self, filter: &Filter) -> Result<Total, StoreError> {
@@ -92,19 +76,32 @@ impl SqlStore {
         Ok(found.as_ref().map(view_of).transpose()?)
     }
 
-    async fn leads(
-        &self,
-        find: sea_orm::Select<stored_lead::Entity>,
-    ) -> Result<Vec<Lead>, Trouble> {
-        let rows = find.all(self.reader()).await?;
-        let mut ids = HashSet::new();
-        for row in &rows {
-            ids.extend(packed::unpack(&row.attributes)?.iter().map(|it| it.0));
+    async fn page(&self, query: &ListQuery) -> Result<Vec<Lead>, Trouble> {
+        let Some(condition) = condition(&query.filter) else {
+            return Ok(Vec::new());
+        };
+        if !query.filter.looks_into_text() {
+            let rows = page_of_table(query, condition).all(self.reader()).await?;
+            return self.restore(rows).await;
         }
+        let tx = self.snapshot().await?;
+        let rows = match Search::new(&tx, &query.filter, &condition).await? {
+            Some(search) => search.list(query).await?,
+            None => page_of_table(query, condition).all(&tx).await?,
+        };
+        tx.commit().await?;
+        self.restore(rows).await
+    }
+
+    /// The leads in rows.
+    async fn restore(&self, rows: Vec<stored_lead::Model>) -> Result<Vec<Lead>, Trouble> {
+        let packed = rows.iter().map(|row| packed::unpack(&row.attributes));
+        let packed = packed.collect::<Result<Vec<_>, _>>()?;
+        let ids: BTreeSet<u32> = packed.iter().flatten().map(|it| it.0).collect();
         let names = self.attribute_names(&ids).await?;
-        let leads = rows
-            .iter()
-            .map(|row| Ok(lead_of(row, |id| names.get(&id).cloned())?));
+        let leads = rows.iter().zip(packed);
+        let leads =
+            leads.map(|(row, packed)| Ok(lead_of(row, packed, |id| names.get(&id).cloned())?));
         leads.collect()
     }
 
@@ -112,7 +109,7 @@ impl SqlStore {
         if filter.looks_into_text() {
             return self.count_up_to_cap(filter).await;
         }
-        let by_status = self.counters().await?;
+        let by_status = counters(self.reader()).await?;
         let count = match filter.status {
             None => by_status.iter().sum(),
             Some(wanted) => Status::ALL
@@ -131,44 +128,30 @@ impl SqlStore {
                 exact: true,
             });
         };
-        let found = Query::select()
-            .expr(Expr::val(1))
-            .from(stored_lead::Entity)
-            .cond_where(condition)
-            .limit(Total::CAP + 1)
-            .to_owned();
-        let count = Query::select()
-            .expr_as(Expr::cust("COUNT(*)"), "found_count")
-            .from_subquery(found, "found")
-            .to_owned();
-        let row = self.reader().query_one(&count).await?;
-        let count: i64 = match row {
-            Some(row) => row.try_get("", "found_count")?,
-            None => 0,
+        let tx = self.snapshot().await?;
+        let total = match Search::new(&tx, filter, &condition).await? {
+            Some(search) => search.total().await?,
+            None => count_of_table(&tx, condition).await?,
         };
-        let count = count.unsigned_abs();
-        Ok(Total {
-            count: count.min(Total::CAP),
-            exact: count <= Total::CAP,
-        })
-    }
-
-    async fn counters(&self) -> Result<[u64; 4], Trouble> {
-        let rows = lead_counter::Entity::find().all(self.reader()).await?;
-        Ok(Status::ALL.map(|status| {
-            rows.iter()
-                .find(|it| it.status == status.as_str())
-                .map_or(0, |it| u64::try_from(it.total).unwrap_or(0))
-        }))
+        tx.commit().await?;
+        Ok(total)
     }
 
     async fn totals(&self, today: Timestamp) -> Result<Stats, Trouble> {
-        let by_status = self.counters().await?;
         let first_id = first_id_at(today);
-        let today = stored_lead::Entity::find()
-            .filter(stored_lead::Column::Id.gte(first_id))
-            .count(self.reader())
-            .await?;
+        let tx = self.snapshot().await?;
+        let by_status = counters(&tx).await?;
+        let all = by_status.iter().sum();
+        let today = match count_since(&tx, first_id, all).await? {
+            Some(count) => count,
+            None => {
+                stored_lead::Entity::find()
+                    .filter(stored_lead::Column::Id.gte(first_id))
+                    .count(&tx)
+                    .await?
+            }
+        };
+        tx.commit().await?;
         Ok(Stats { by_status, today })
     }
 
@@ -206,6 +189,56 @@ impl SqlStore {
             })
             .transpose()
     }
+}
+
+async fn counters(db: &impl ConnectionTrait) -> Result<[u64; 4], Trouble> {
+    let rows = lead_counter::Entity::find().all(db).await?;
+    Ok(Status::ALL.map(|status| {
+        rows.iter()
+            .find(|it| it.status == status.as_str())
+            .map_or(0, |it| u64::try_from(it.total).unwrap_or(0))
+    }))
+}
+
+/// The page of a list by reading the table.
+fn page_of_table(query: &ListQuery, condition: Condition) -> sea_orm::Select<stored_lead::Entity> {
+    let find = stored_lead::Entity::find()
+        .filter(condition)
+        .limit(u64::from(query.limit));
+    match query.position {
+        Position::Offset(skip) => find
+            .order_by_desc(stored_lead::Column::Id)
+            .offset(u64::from(skip)),
+        Position::Before(id) => find
+            .filter(stored_lead::Column::Id.lt(id.0))
+            .order_by_desc(stored_lead::Column::Id),
+        Position::After(id) => find
+            .filter(stored_lead::Column::Id.gt(id.0))
+            .order_by_asc(stored_lead::Column::Id),
+    }
+}
+
+/// The total of what passes, up to its cap, by reading the table.
+async fn count_of_table(tx: &DatabaseTransaction, condition: Condition) -> Result<Total, Trouble> {
+    let found = Query::select()
+        .expr(Expr::val(1))
+        .from(stored_lead::Entity)
+        .cond_where(condition)
+        .limit(Total::CAP + 1)
+        .to_owned();
+    let count = Query::select()
+        .expr_as(Expr::cust("COUNT(*)"), "found_count")
+        .from_subquery(found, "found")
+        .to_owned();
+    let count: i64 = match tx.query_one(&count).await? {
+        Some(row) => row.try_get("", "found_count")?,
+        None => 0,
+    };
+    let count = count.unsigned_abs();
+    Ok(Total {
+        count: count.min(Total::CAP),
+        exact: count <= Total::CAP,
+    })
 }
 
 /// The least id that a lead accepted at `moment` can have.

@@ -15,6 +15,7 @@ use sea_orm::{
 use uuid::Uuid;
 
 use crate::entity::{outcome, rejected_row, submission};
+use crate::news::SubmissionChange;
 use crate::results::errors_column;
 
 /// Rows in one statement.
@@ -154,6 +155,15 @@ impl Ledger {
         let change = self.submissions.entry(row.key.batch.0).or_default();
         change.header.get_or_insert((row.owner, row.accepted_at));
         change
+    }
+
+    /// What changes of submissions, where that is all but the totals, and all of them can be made.
+    pub(crate) fn submissions_only(&self) -> Option<Vec<SubmissionChange>> {
+        if !self.changed.is_empty() || !self.rejected.is_empty() {
+            return None;
+        }
+        let changes = self.submissions.iter();
+        changes.map(|(id, change)| change.of_new(*id)).collect()
     }
 
     /// Writes the outcomes that changed so far.
@@ -327,6 +337,20 @@ impl Change {
             failed: ActiveValue::Set(self.failed),
             finished_at: ActiveValue::Set(None),
             touched_at: ActiveValue::Set(at.date_time()),
+        })
+    }
+
+    /// The same, where no lead is a duplicate or failed; none where the header is not known.
+    fn of_new(&self, id: Uuid) -> Option<SubmissionChange> {
+        let (owner, accepted_at) = self.header?;
+        (self.duplicate == 0 && self.failed == 0).then_some(SubmissionChange {
+            id,
+            owner,
+            accepted_at: accepted_at.date_time(),
+            received: self.received,
+            rejected: self.rejected,
+            is_complete: self.complete,
+            stored: self.stored,
         })
     }
 

@@ -1,11 +1,12 @@
 //! Attribute names and their ids, kept in memory so that steady work asks the database nothing.
 
-use std::collections::{BTreeMap, HashMap, HashSet};
+use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 use std::sync::{Arc, PoisonError, RwLock};
 
 use async_trait::async_trait;
 use eav::{
-    AttributeId, AttributeName, AttributeRegistry, Definition, RegistryError, Sighting, ValueType,
+    AttributeId, AttributeName, AttributeRegistry, Attributes, Definition, RegistryError, Sighting,
+    ValueType,
 };
 use kernel::Batch;
 use sea_orm::sea_query::OnConflict;
@@ -37,14 +38,46 @@ struct Kept {
 /// A name and the narrowest type that holds all its values in a call.
 pub(crate) type Wanted<'a> = BTreeMap<&'a str, (&'a AttributeName, ValueType)>;
 
+/// Names in the order a lead had them. Those of the next lead are mostly the same, so that each is
+/// compared with the one whose turn it is before it is looked up.
+#[derive(Default)]
+struct Met<'a> {
+    names: Vec<(&'a AttributeName, (u32, ValueType))>,
+    next: usize,
+}
+
+impl<'a> Met<'a> {
+    fn known(
+        &mut self,
+        name: &'a AttributeName,
+        look_up: impl FnOnce() -> Option<(u32, ValueType)>,
+    ) -> Option<(u32, ValueType)> {
+        for turn in [self.next, 0] {
+            if let Some((met, known)) = self.names.get(turn)
+                && *met == name
+            {
+                self.next = turn + 1;
+                return Some(*known);
+            }
+        }
+        let known = look_up()?;
+        if self.next == self.names.len() && self.next < Attributes::MAX_LEN {
+            self.names.push((name, known));
+            self.next += 1;
+        }
+        Some(known)
+    }
+}
+
 impl Names {
     /// The ids of names that are known with types at least as wide; else what is missing.
     fn ids<'a>(&self, seen: &[(&'a AttributeName, ValueType)]) -> (Vec<u32>, Wanted<'a>) {
         let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
         let (mut ids, mut wanted) = (Vec::with_capacity(seen.len()), Wanted::new());
+        let mut met = Met::default();
         for &(name, kind) in seen {
-            match kept.by_name.get(name.as_str()) {
-                Some((id, widest)) if widest.widen(kind) == *widest => ids.push(*id),
+            match met.known(name, || kept.by_name.get(name.as_str()).copied()) {
+                Some((id, widest)) if widest.widen(kind) == widest => ids.push(id),
                 _ => {
                     ids.push(u32::MAX);
                     wanted
@@ -69,7 +102,7 @@ impl Names {
         }
     }
 
-    fn of_ids(&self, ids: &HashSet<u32>) -> HashMap<u32, AttributeName> {
+    fn of_ids(&self, ids: &BTreeSet<u32>) -> BTreeMap<u32, AttributeName> {
         let kept = self.0.read().unwrap_or_else(PoisonError::into_inner);
         ids.iter()
             .filter_map(|id| Some((*id, kept.by_id.get(id)?.clone())))
@@ -103,8 +136,8 @@ impl SqlStore {
     /// The names of ids; ids that were never given are left out.
     pub(crate) async fn attribute_names(
         &self,
-        ids: &HashSet<u32>,
-    ) -> Result<HashMap<u32, AttributeName>, Trouble> {
+        ids: &BTreeSet<u32>,
+    ) -> Result<BTreeMap<u32, AttributeName>, Trouble> {
         let mut names = self.inner.names.of_ids(ids);
         let missing: Vec<u32> = ids
             .iter()

@@ -1,6 +1,7 @@
 //! What the dialects share of writing rows: the columns, statements of a few lengths, and what is
 //! read back when a row was not free.
 
+use std::borrow::Borrow;
 use std::collections::HashMap;
 
 use lead::LeadId;
@@ -10,9 +11,12 @@ use uuid::Uuid;
 use crate::dialect::Placed;
 use crate::row::LeadRow;
 
-impl LeadRow {
+/// Columns of a row.
+const WIDTH: usize = 14;
+
+impl LeadRow<'_> {
     /// The columns that a row fills, in the order of [`LeadRow::values`].
-    pub const COLUMNS: [&str; 14] = [
+    pub const COLUMNS: [&'static str; WIDTH] = [
         "id",
         "first_name",
         "last_name",
@@ -30,20 +34,20 @@ impl LeadRow {
     ];
 
     /// What stands in [`LeadRow::COLUMNS`].
-    pub fn values(&self) -> [Value; Self::COLUMNS.len()] {
+    pub fn values(&self) -> [Value; WIDTH] {
         [
             self.id.into(),
-            self.first_name.clone().into(),
-            self.last_name.clone().into(),
-            self.email.clone().into(),
-            self.phone.clone().into(),
+            self.first_name.into(),
+            self.last_name.into(),
+            self.email.into(),
+            self.phone.into(),
             self.date_of_birth.into(),
             self.status.into(),
             self.created_at.into(),
             self.updated_at.into(),
             self.submitted_by.into(),
             self.attempts.into(),
-            self.match_key.clone().into(),
+            self.match_key.into(),
             self.search_text.clone().into(),
             self.attributes.clone().into(),
         ]
@@ -62,6 +66,12 @@ pub fn chunks<'a, T>(
         rows = rest;
         Some((which, chunk))
     })
+}
+
+/// The smallest and the largest id of rows; none of none.
+pub fn id_range<'a>(rows: &[impl Borrow<LeadRow<'a>>]) -> Option<[Uuid; 2]> {
+    let ids = || rows.iter().map(|it| it.borrow().id);
+    Some([ids().min()?, ids().max()?])
 }
 
 /// A row that holds an id or a match key.
@@ -93,8 +103,8 @@ impl Holders {
     }
 
     /// Those rows whose ids nobody holds.
-    pub fn without<'a>(&self, rows: &[&'a LeadRow]) -> Vec<&'a LeadRow> {
-        let is_free = |it: &&&LeadRow| !self.by_id.contains_key(&it.id);
+    pub fn without<'a, 'b>(&self, rows: &[&'a LeadRow<'b>]) -> Vec<&'a LeadRow<'b>> {
+        let is_free = |it: &&&LeadRow<'_>| !self.by_id.contains_key(&it.id);
         rows.iter().filter(is_free).copied().collect()
     }
 
@@ -104,15 +114,15 @@ impl Holders {
     ///
     /// [`DbErr::RecordNotInserted`] when neither id nor match key of a row is held, although it was
     /// written.
-    pub fn place(&self, rows: &[&LeadRow]) -> Result<Vec<Placed>, DbErr> {
-        let one = |row: &&LeadRow| match (self.by_id.get(&row.id), self.by_key.get(&row.match_key))
-        {
-            (Some(own), _) if own.match_key != row.match_key => Ok(Placed::IdClash),
-            (Some(own), _) if own.is_new => Ok(Placed::New),
-            (Some(_), _) => Ok(Placed::There),
-            (None, Some(holder)) => Ok(Placed::Held(LeadId(*holder))),
-            (None, None) => Err(DbErr::RecordNotInserted),
-        };
+    pub fn place(&self, rows: &[&LeadRow<'_>]) -> Result<Vec<Placed>, DbErr> {
+        let one =
+            |row: &&LeadRow<'_>| match (self.by_id.get(&row.id), self.by_key.get(row.match_key)) {
+                (Some(own), _) if own.match_key != row.match_key => Ok(Placed::IdClash),
+                (Some(own), _) if own.is_new => Ok(Placed::New),
+                (Some(_), _) => Ok(Placed::There),
+                (None, Some(holder)) => Ok(Placed::Held(LeadId(*holder))),
+                (None, None) => Err(DbErr::RecordNotInserted),
+            };
         rows.iter().map(one).collect()
     }
 }

@@ -1,5 +1,6 @@
 //! Appends that bring only notes. A transaction of their own costs about as much as one with a
-//! full batch of leads, so each waits for whichever append begins next and is taken along.
+//! full batch of leads, so each waits for whichever append begins next and is taken along. Where
+//! none begins, one of them does, and one at a time.
 
 use std::mem;
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
@@ -8,12 +9,13 @@ use lead::BatchNote;
 use tokio::sync::oneshot;
 
 /// Riders that wait at once; further ones go alone.
-const SEATS_MAX: usize = 16;
+const SEATS_MAX: usize = 64;
 
 /// Where riders wait.
 #[derive(Default)]
 pub(crate) struct Riders {
     board: Mutex<Board>,
+    turn: tokio::sync::Mutex<()>,
 }
 
 #[derive(Default)]
@@ -58,6 +60,12 @@ impl Riders {
         })
     }
 
+    /// Waits until no other append is under way that carries riders and nothing else: what comes
+    /// meanwhile goes together afterwards.
+    pub(crate) async fn turn(&self) -> tokio::sync::MutexGuard<'_, ()> {
+        self.turn.lock().await
+    }
+
     /// All who wait.
     pub(crate) fn board_all(&self) -> Vec<Rider> {
         mem::take(&mut self.board().waiting)
@@ -81,6 +89,12 @@ impl Rider {
 }
 
 impl Seat<'_> {
+    /// Whether nobody has taken the rider along yet.
+    pub(crate) fn is_waiting(&self) -> bool {
+        let board = self.riders.board();
+        board.waiting.iter().any(|it| it.number == self.number)
+    }
+
     /// Whether the notes were committed by another; `false` as well where nobody took them.
     pub(crate) async fn arrives(mut self) -> bool {
         if self.leave() {

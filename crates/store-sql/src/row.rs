@@ -9,21 +9,21 @@ use uuid::Uuid;
 
 use crate::entity::lead::Model;
 use crate::failure::Unreadable;
-use crate::packed;
+use crate::packed::{self, Packed};
 
-/// A lead as a row to write.
+/// A lead as a row to write. What stands in the row as it stands in the lead is the lead's.
 #[derive(Clone, Debug)]
-pub struct LeadRow {
+pub struct LeadRow<'a> {
     /// `id`.
     pub id: Uuid,
     /// `first_name`.
-    pub first_name: String,
+    pub first_name: &'a str,
     /// `last_name`.
-    pub last_name: String,
+    pub last_name: &'a str,
     /// `email`, as sent.
-    pub email: String,
+    pub email: &'a str,
     /// `phone`.
-    pub phone: Option<String>,
+    pub phone: Option<&'a str>,
     /// `date_of_birth`.
     pub date_of_birth: Option<Date>,
     /// `status`.
@@ -37,31 +37,31 @@ pub struct LeadRow {
     /// `attempts`.
     pub attempts: u16,
     /// `match_key`: unique, compared byte by byte.
-    pub match_key: Vec<u8>,
+    pub match_key: &'a [u8],
     /// `search_text`: the folded e-mail, names, and phone number, a line each.
     pub search_text: Vec<u8>,
     /// `attributes`, packed.
     pub attributes: String,
 }
 
-impl LeadRow {
+impl<'a> LeadRow<'a> {
     /// The row of a lead that arrives at `at`, with the ids of its attributes in their order.
-    pub(crate) fn new(arrival: &Arrival, at: Timestamp, attribute_ids: &[u32]) -> Self {
+    pub(crate) fn new(arrival: &'a Arrival, at: PrimitiveDateTime, attribute_ids: &[u32]) -> Self {
         let lead = &arrival.lead;
         let details = &lead.details;
         Self {
             id: lead.id.0,
-            first_name: details.first_name.as_str().to_owned(),
-            last_name: details.last_name.as_str().to_owned(),
-            email: details.email.as_str().to_owned(),
-            phone: details.phone.as_ref().map(|it| it.as_str().to_owned()),
+            first_name: details.first_name.as_str(),
+            last_name: details.last_name.as_str(),
+            email: details.email.as_str(),
+            phone: details.phone.as_ref().map(Phone::as_str),
             date_of_birth: details.date_of_birth.map(|it| it.day().date()),
             status: details.status.as_str(),
             created_at: lead.id.created_at().date_time(),
-            updated_at: at.date_time(),
+            updated_at: at,
             submitted_by: lead.submitted_by.0,
             attempts: arrival.attempts,
-            match_key: details.email.key().as_str().as_bytes().to_vec(),
+            match_key: details.email.key().as_str().as_bytes(),
             search_text: search_text(details).into_bytes(),
             attributes: packed::pack(details.attributes.as_slice(), attribute_ids),
         }
@@ -78,15 +78,16 @@ fn search_text(details: &LeadDetails) -> String {
     for part in [email, "\n", first, " ", last, "\n", phone] {
         text.push_str(part);
     }
-    SearchText::fold(&text)
+    SearchText::fold(text)
 }
 
-/// The lead in a row, with the names its attributes' ids stand for.
+/// The lead in a row with these attributes, and the names that their ids stand for.
 pub(crate) fn lead_of(
     row: &Model,
+    attributes: Vec<Packed<'_>>,
     name_of: impl Fn(u32) -> Option<AttributeName>,
 ) -> Result<Lead, Unreadable> {
-    let attributes = packed::restore(packed::unpack(&row.attributes)?, name_of)?;
+    let attributes = packed::restore(attributes, name_of)?;
     let phone = row.phone.as_deref().map(Phone::parse).transpose();
     Ok(Lead {
         id: LeadId(row.id),

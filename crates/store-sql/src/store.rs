@@ -2,22 +2,26 @@
 
 use std::future::Future;
 use std::hash::{BuildHasher, RandomState};
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
 use kernel::{Cause, Probe};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, TransactionTrait};
+use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
 
 use crate::dialect::Dialect;
 use crate::failure::{Failure, Trouble};
 use crate::names::Names;
+use crate::news::NewLeads;
 use crate::riders::Riders;
+use crate::search::SEGMENT_LEADS;
 
 /// Every port of the store, over one database.
 #[derive(Clone)]
 pub struct SqlStore {
     pub(crate) inner: Arc<Inner>,
+    pub(crate) segment_leads: usize,
 }
 
 pub(crate) struct Inner {
@@ -54,6 +58,17 @@ impl SqlStore {
                 names: Names::default(),
                 riders: Riders::default(),
             }),
+            segment_leads: SEGMENT_LEADS,
+        }
+    }
+
+    /// This store, making segments of its search index of so many leads; for tests, which have
+    /// few leads. Stores that differ in it may share a database.
+    #[must_use]
+    pub fn with_segment_leads(self, leads: NonZeroUsize) -> Self {
+        Self {
+            segment_leads: leads.get().min(SEGMENT_LEADS),
+            ..self
         }
     }
 
@@ -92,6 +107,13 @@ impl SqlStore {
         }
     }
 
+    /// Stores leads if they are all new and the database has a short way for that.
+    pub(crate) async fn store_new(&self, new: &NewLeads<'_>) -> Result<bool, Failure> {
+        let storing = self.inner.dialect.store_new(new);
+        self.in_time(async { storing.await.map_err(Into::into) })
+            .await
+    }
+
     async fn attempt<W: Work>(&self, work: &W) -> Result<W::Out, Trouble> {
         let options = self.inner.dialect.write_options();
         let tx = self.inner.writer.begin_with_options(options).await?;
@@ -106,6 +128,12 @@ impl SqlStore {
                 Err(trouble)
             }
         }
+    }
+
+    /// A transaction that only reads, and sees one moment in all its statements.
+    pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
+        let options = self.inner.dialect.read_options();
+        self.inner.reader.begin_with_options(options).await
     }
 
     /// Reads with as many statements as it takes.

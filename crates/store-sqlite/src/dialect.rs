@@ -2,7 +2,7 @@
 
 use async_trait::async_trait;
 use sea_orm::{DatabaseTransaction, DbErr, SqliteTransactionMode, TransactionOptions};
-use store_sql::{Dialect, Failure, LeadRow, Placed};
+use store_sql::{Dialect, Failure, LeadRow, Placement};
 
 use crate::{errors, place};
 
@@ -19,6 +19,19 @@ impl Dialect for Sqlite {
         }
     }
 
+    fn read_options(&self) -> TransactionOptions {
+        TransactionOptions {
+            isolation_level: None,
+            access_mode: None,
+            // What it sees is the moment of its first statement.
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Deferred),
+        }
+    }
+
+    fn has_one_writer(&self) -> bool {
+        true
+    }
+
     fn judge(&self, error: DbErr) -> Failure {
         errors::judge(error)
     }
@@ -26,9 +39,9 @@ impl Dialect for Sqlite {
     async fn place(
         &self,
         tx: &DatabaseTransaction,
-        rows: &[&LeadRow],
+        rows: &[&LeadRow<'_>],
         _rivals: bool,
-    ) -> Result<Vec<Placed>, DbErr> {
+    ) -> Result<Placement, DbErr> {
         place::place(tx, rows).await
     }
 }

@@ -8,7 +8,8 @@
 use std::sync::LazyLock;
 
 use sea_orm::{ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, Statement, Value, Values};
-use store_sql::{Holder, Holders, LeadRow, Placed, chunks};
+use store_sql::{Holder, Holders, LeadRow, Placed, Placement, chunks, id_range};
+use uuid::Uuid;
 
 /// Rows in one statement, longest first.
 const LENGTHS: [usize; 5] = [500, 125, 25, 5, 1];
@@ -26,11 +27,11 @@ static BY_KEY: LazyLock<[String; LENGTHS.len()]> =
 /// Writes rows whose ids differ.
 pub(crate) async fn place(
     tx: &DatabaseTransaction,
-    rows: &[&LeadRow],
-) -> Result<Vec<Placed>, DbErr> {
-    if rows.is_empty() {
-        return Ok(Vec::new());
-    }
+    rows: &[&LeadRow<'_>],
+) -> Result<Placement, DbErr> {
+    let Some(ids) = id_range(rows) else {
+        return Ok(Placement::default());
+    };
     let last_row_before = last_row(tx).await?;
     let mut written = 0;
     for (which, chunk) in chunks(&LENGTHS, rows) {
@@ -38,15 +39,20 @@ pub(crate) async fn place(
         let insert = statement(&INSERTS[which], values);
         written += tx.execute_raw(insert).await?.rows_affected();
     }
-    if written == rows.len() as u64 {
-        return Ok(vec![Placed::New; rows.len()]);
-    }
-    look_back(tx, rows, last_row_before).await
+    let placed = if written == rows.len() as u64 {
+        vec![Placed::New; rows.len()]
+    } else {
+        look_back(tx, rows, last_row_before).await?
+    };
+    Ok(Placement {
+        placed,
+        any_recorded: any_recorded(tx, ids).await?,
+    })
 }
 
 async fn look_back(
     tx: &DatabaseTransaction,
-    rows: &[&LeadRow],
+    rows: &[&LeadRow<'_>],
     last_row_before: i64,
 ) -> Result<Vec<Placed>, DbErr> {
     let mut found = Holders::default();
@@ -57,7 +63,7 @@ async fn look_back(
         }
     }
     for (which, chunk) in chunks(&LENGTHS, &found.without(rows)) {
-        let keys = chunk.iter().map(|it| it.match_key.clone().into()).collect();
+        let keys = chunk.iter().map(|it| it.match_key.into()).collect();
         for holder in holders(tx, &BY_KEY[which], keys, last_row_before).await? {
             found.of_key(holder);
         }
@@ -89,6 +95,12 @@ async fn last_row(tx: &DatabaseTransaction) -> Result<i64, DbErr> {
         Some(row) => row.try_get_by_index(0),
         None => Ok(0),
     }
+}
+
+async fn any_recorded(tx: &DatabaseTransaction, ids: [Uuid; 2]) -> Result<bool, DbErr> {
+    let sql = "SELECT 1 FROM outcomes WHERE lead_id BETWEEN ? AND ? LIMIT 1";
+    let ids = ids.map(Value::from).into();
+    Ok(tx.query_one_raw(statement(sql, ids)).await?.is_some())
 }
 
 fn statement(sql: &str, values: Vec<Value>) -> Statement {

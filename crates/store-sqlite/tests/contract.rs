@@ -4,6 +4,7 @@
 
 mod support;
 
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 
 use store_sqlite::SqliteStore;
@@ -27,6 +28,21 @@ async fn store() -> Arc<SqliteStore> {
 }
 
 testkit::lead_store_contract!(ports());
+
+/// The same again with segments so small that all of them are in use.
+mod small_segments {
+    use super::*;
+
+    async fn small_ports() -> LeadStorePorts {
+        let folder = fresh_folder();
+        let store = store_in(folder.path()).await;
+        let store = SqliteStore::clone(&store).with_segment_leads(NonZeroUsize::new(7).unwrap());
+        LeadStorePorts::of(Arc::new(store)).keeping(folder)
+    }
+
+    testkit::lead_store_contract!(small_ports());
+}
+
 testkit::dead_letters_contract!(ports());
 testkit::claims_contract!(store());
 testkit::account_store_contract!(store());

@@ -7,15 +7,16 @@
 
 mod support;
 
+use std::num::NonZeroUsize;
 use std::path::Path;
 use std::sync::Arc;
 
 use eav::Value;
 use kernel::Batch;
 use lead::ports::{Appended, Intake, LeadFinder, LeadStore, StoreError};
-use lead::{BatchNote, Filter, ListQuery, MatchKey, Position};
+use lead::{BatchNote, Filter, ListQuery, MatchKey, Position, SearchText};
 use rusqlite::Connection;
-use store_sqlite::OpenError;
+use store_sqlite::{OpenError, SqliteStore};
 use testkit::fixtures::{
     any_bulk, any_lead, intake_of, lead_of, lead_with_attributes, now, unique,
 };
@@ -98,6 +99,60 @@ async fn a_recount_shows_what_sql_changed() {
 
     let total = store.total(&Filter::default()).await.unwrap();
     assert_eq!(total.count, 2);
+}
+
+/// As it is where leads were stored before there was an index, or by a program without one.
+#[tokio::test]
+async fn leads_of_which_the_index_knows_nothing_are_found_and_indexed() {
+    let folder = fresh_folder();
+    let store = store_in(folder.path()).await;
+    let store = SqliteStore::clone(&store).with_segment_leads(NonZeroUsize::new(7).unwrap());
+    let leads: Vec<_> = (0..100).map(|_| any_lead()).collect();
+    store.append(&intake_of(&leads)).await.unwrap();
+    while store.index().await.unwrap().more {}
+    let db = sql(folder.path());
+    assert_eq!(count(&db, "search_segments"), 1);
+    let everybody = Filter {
+        search: SearchText::parse("Lovelace").ok(),
+        ..Filter::default()
+    };
+
+    for _ in 0..2 {
+        let anew = "UPDATE search_state SET backfill_after = zeroblob(16)";
+        db.execute(anew, []).unwrap();
+        let mut steps = 0;
+        loop {
+            assert_eq!(store.total(&everybody).await.unwrap().count, 100);
+            steps += 1;
+            if !store.index().await.unwrap().more {
+                break;
+            }
+        }
+        assert!(steps > 15, "{steps}");
+        assert_eq!(count(&db, "search_segments"), 15);
+        assert_eq!(count(&db, "search_ids"), 15);
+        let left = "search_state WHERE backfill_after IS NOT NULL";
+        assert_eq!(count(&db, left), 0);
+    }
+    db.execute("DELETE FROM leads WHERE rowid % 2 = 0", [])
+        .unwrap();
+    assert_eq!(store.total(&everybody).await.unwrap().count, 50);
+}
+
+#[tokio::test]
+async fn an_index_that_cannot_be_read_is_told_of() {
+    let folder = fresh_folder();
+    let store = store_in(folder.path()).await;
+    store.append(&intake_of(&[any_lead()])).await.unwrap();
+    let db = sql(folder.path());
+    db.execute("UPDATE search_backlog SET entries = X'0102'", [])
+        .unwrap();
+    let anybody = Filter {
+        search: SearchText::parse("Lovelace").ok(),
+        ..Filter::default()
+    };
+    let total = store.total(&anybody).await;
+    assert!(matches!(total, Err(StoreError::Corrupt(_))), "{total:?}");
 }
 
 #[tokio::test]

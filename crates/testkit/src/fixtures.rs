@@ -214,6 +214,14 @@ impl Bulk {
     }
 }
 
+/// Every character of the first blocks but NUL, and some that are seldom tried: separators, the byte
+/// order mark, the replacement character, some of four bytes, the last of all.
+pub fn odd_characters() -> String {
+    let seldom = [0x2028, 0xfeff, 0xfffd, 0x1_f980, 0x10_ffff];
+    let all = (1..=0x2ff).chain(seldom);
+    all.filter_map(char::from_u32).collect()
+}
+
 /// The request of one lead, sent alone.
 pub fn part_of(lead: &NewLead) -> Part {
     Part {

@@ -13,8 +13,8 @@ use auth::{
 };
 use kernel::{Batch, Cause, Secret, Timestamp, UserId};
 use lead::ports::{
-    Appended, ClaimsError, Delivery, Intake, QueueDepth, QueueError, ReceiveAsk, ResultsQuery,
-    SeenDead, Settled, StoreError,
+    Appended, ClaimsError, Delivery, Indexed, Intake, QueueDepth, QueueError, ReceiveAsk,
+    ResultsQuery, SeenDead, Settled, StoreError,
 };
 use lead::{
     BatchId, BatchView, Claim, ClaimKey, DeadLetter, DeadLetterId, Filter, Fingerprint, Lead,
@@ -31,6 +31,7 @@ mock! {
         async fn park(&self, parked: &Batch<Parked>) -> Result<(), StoreError>;
         async fn forget(&self, before: Timestamp) -> Result<u64, StoreError>;
         async fn recount(&self) -> Result<(), StoreError>;
+        async fn index(&self) -> Result<Indexed, StoreError>;
     }
 }
 

@@ -8,11 +8,13 @@ use kernel::Batch;
 use lead::ports::{ResultKind, ResultsQuery};
 use lead::{BatchId, BatchState, BatchView, ResultRow, RowOutcome};
 use serde::Serialize;
+use uuid::Uuid;
 
-use super::one::{id_in_path, is_admin};
+use super::one::is_admin;
 use crate::answer;
 use crate::caller::Caller;
 use crate::params::Params;
+use crate::path_id::PathId;
 use crate::problem::{ErrorCode, ErrorItem, Problem, ProblemKind};
 use crate::services::Services;
 
@@ -44,10 +46,10 @@ struct Counts {
 /// How far a submission is.
 pub(crate) async fn show(
     services: web::Data<Services>,
-    path: web::Path<String>,
+    PathId(id): PathId,
     Caller(principal): Caller,
 ) -> Result<HttpResponse, Problem> {
-    let view = visible(&services, &path, &principal).await?;
+    let view = visible(&services, id, &principal).await?;
     let counts = view.counts;
     answer::data(&Shown {
         id: view.id.to_string(),
@@ -71,11 +73,10 @@ pub(crate) async fn show(
 /// The submission, when the caller may see it.
 async fn visible(
     services: &Services,
-    id: &str,
+    id: Uuid,
     principal: &Principal,
 ) -> Result<BatchView, Problem> {
-    let id = BatchId(id_in_path(id)?);
-    let view = services.ports.finder.batch(id).await?;
+    let view = services.ports.finder.batch(BatchId(id)).await?;
     view.filter(|it| it.owner == principal.user || is_admin(principal))
         .ok_or_else(|| ProblemKind::NotFound.into())
 }
@@ -139,7 +140,7 @@ struct Pagination {
 pub(crate) async fn results(
     services: web::Data<Services>,
     request: HttpRequest,
-    path: web::Path<String>,
+    PathId(id): PathId,
     Caller(principal): Caller,
     params: Params,
 ) -> Result<HttpResponse, Problem> {
@@ -152,7 +153,7 @@ pub(crate) async fn results(
         Some(_) => return Err(Problem::parameter("outcome", ErrorCode::InvalidValue)),
     };
     let after = params.read("cursor", ErrorCode::CursorInvalid)?;
-    let view = visible(&services, &path, &principal).await?;
+    let view = visible(&services, id, &principal).await?;
     let query = ResultsQuery {
         batch: view.id,
         kind,

@@ -8,9 +8,10 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use auth::Principal;
 use kernel::ThreadKey;
 use lead::{Acceptance, ClaimKey, StoredAnswer};
-use lead_wire::{BatchSize, BulkDocument, DocumentError, OnError};
+use lead_wire::{BatchSize, BulkDocument, DocumentError, OnError, Rules};
 use serde::Serialize;
 use sha2::{Digest, Sha256};
+use tokio::task::yield_now;
 
 use super::body::{Body, Whole, media_type, unsupported_media_type};
 use super::coding::PIECE_BYTES_MAX;
@@ -32,6 +33,8 @@ use crate::thread::Thread;
 /// The worker writes the note as well.
 const NOTE_TIME: Duration = Duration::from_millis(500);
 
+/// Leads of a document that are read while other requests of the thread wait: about 0.2 ms.
+const ROWS_AT_ONCE: u64 = 32;
 /// Bytes of the digest that stands before a kept answer.
 const DIGEST_BYTES: usize = 32;
 
@@ -148,19 +151,32 @@ async fn document(
         submission.terms.batch_size = document.batch_size;
         if document.on_error == OnError::Abort {
             let mut check = call.rehearsal(&submission);
-            for row in document.rows(&rules) {
-                check.put(ids.take(row)).await?;
-            }
+            put_rows(&document, &rules, &ids, &mut check).await?;
             none_refused(&check)?;
         }
-        for row in document.rows(&rules) {
-            submission.put(ids.take(row)).await?;
-        }
+        put_rows(&document, &rules, &ids, &mut submission).await?;
         complete(&mut submission).await
     }
     .await;
     call.conclude(submission, held, sent, [0; DIGEST_BYTES])
         .await
+}
+
+/// Puts every lead of a document into a submission, and lets other requests of the thread go on in
+/// between.
+async fn put_rows(
+    document: &BulkDocument<'_>,
+    rules: &Rules,
+    ids: &Ids,
+    submission: &mut Submission,
+) -> Result<(), Problem> {
+    for row in document.rows(rules) {
+        if row.index % ROWS_AT_ONCE == ROWS_AT_ONCE - 1 {
+            yield_now().await;
+        }
+        submission.put(ids.take(row)).await?;
+    }
+    Ok(())
 }
 
 /// A stream, read in constant memory; with `abort` it is held in memory first.

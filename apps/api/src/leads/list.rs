@@ -3,16 +3,15 @@
 use std::fmt::Write as _;
 use std::sync::Arc;
 
-use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use lead::ports::{LeadFinder, ReadKey, StoreError};
-use lead::{Filter, ListQuery, Position, SearchText, SearchTextError, Status};
+use lead::{Filter, ListQuery, Position, SearchText, SearchTextError, Status, Total};
 use lead_wire::{AttributesForm, write_lead};
 
 use super::cursor;
+use super::kept::Kept;
 use super::one::attributes_form;
 use super::read::form_name;
-use crate::answer;
 use crate::caller::Admin;
 use crate::params::Params;
 use crate::problem::{ErrorCode, Problem, ProblemKind};
@@ -20,6 +19,8 @@ use crate::services::Services;
 
 const LIMIT_DEFAULT: u16 = 20;
 const LIMIT_MAX: u16 = 100;
+/// What most keys of kept pages take, in bytes.
+const KEY_BYTES: usize = 96;
 
 /// What is asked for.
 struct Ask {
@@ -40,22 +41,15 @@ pub(crate) async fn list(
 ) -> Result<HttpResponse, Problem> {
     let ask = Ask::read(&params)?;
     let finder = Arc::clone(&services.ports.finder);
-    let load = async { Ok(Some(Arc::from(ask.answer(finder.as_ref()).await?))) };
+    let load = async { Ok(Some(ask.answer(finder.as_ref()).await?)) };
     let kept = services
         .ports
         .cache
         .read(&ask.key(), Box::pin(load))
         .await?;
     let kept = kept.ok_or(ProblemKind::NotFound)?;
-    // The cursor of the next page, a line end, the body.
-    let end = kept.iter().position(|it| *it == b'\n').unwrap_or(0);
-    let (next, body) = (&kept[..end], &kept[end + 1..]);
-    let link = (!next.is_empty()).then(|| ask.link(&String::from_utf8_lossy(next)));
-    Ok(answer::validated(&request, body.to_vec(), |response| {
-        if let Some(link) = link {
-            response.insert_header((header::LINK, link));
-        }
-    }))
+    let kept = Kept::read(kept).ok_or(ProblemKind::Internal)?;
+    Ok(kept.answer(&request))
 }
 
 impl Ask {
@@ -114,22 +108,35 @@ impl Ask {
         })
     }
 
-    /// What the answer is kept under: everything that makes it what it is.
+    /// What the answer is kept under: everything that makes it what it is, each text with its length
+    /// in front.
     fn key(&self) -> ReadKey {
-        let Self {
-            filter,
-            position,
-            limit,
-            form,
-            ..
-        } = self;
-        ReadKey::List(format!(
-            "leads {filter:?} {position:?} {limit} {}",
-            form_name(*form)
-        ))
+        let mut key = String::with_capacity(KEY_BYTES);
+        // Writing to a `String` cannot fail.
+        let _ = match self.position {
+            Position::Offset(rows) => write!(key, "page {rows}"),
+            Position::Before(id) => write!(key, "page before {id}"),
+            Position::After(id) => write!(key, "page after {id}"),
+        };
+        let form = form_name(self.form);
+        let _ = write!(key, " of {} {form}", self.limit);
+        if let Some(status) = self.filter.status {
+            let _ = write!(key, " status {}", status.as_str());
+        }
+        let texts = [
+            ("email", &self.filter.email),
+            ("search", &self.filter.search),
+        ];
+        for (name, text) in texts {
+            if let Some(text) = text {
+                let text = text.as_str();
+                let _ = write!(key, " {name} {}:{text}", text.len());
+            }
+        }
+        ReadKey::List(key)
     }
 
-    async fn answer(&self, finder: &dyn LeadFinder) -> Result<Vec<u8>, StoreError> {
+    async fn answer(&self, finder: &dyn LeadFinder) -> Result<Arc<[u8]>, StoreError> {
         let query = ListQuery {
             filter: self.filter.clone(),
             position: self.position,
@@ -137,16 +144,19 @@ impl Ask {
             limit: self.limit + 1,
         };
         let mut leads = finder.list(&query).await?;
-        let total = finder.total(&self.filter).await?;
         let more = leads.len() > usize::from(self.limit);
+        let total = match self.total_of_last_page(leads.len(), more) {
+            Some(total) => total,
+            None => finder.total(&self.filter).await?,
+        };
         leads.truncate(usize::from(self.limit));
         let next = leads
             .last()
             .filter(|_| more)
             .map(|it| cursor::write(it.id, &self.filter));
 
-        let mut out = next.clone().unwrap_or_default().into_bytes();
-        out.extend_from_slice(b"\n{\"success\":true,\"data\":[");
+        let link = next.as_deref().map_or_else(String::new, |it| self.link(it));
+        let mut out = b"{\"success\":true,\"data\":[".to_vec();
         for (at, lead) in leads.iter().enumerate() {
             out.extend_from_slice(if at == 0 { b"" } else { b"," });
             write_lead(&mut out, lead, self.form);
@@ -164,7 +174,20 @@ impl Ask {
         out.extend_from_slice(b"],\"pagination\":");
         out.extend_from_slice(serde_json::Value::from(pagination).to_string().as_bytes());
         out.push(b'}');
-        Ok(out)
+        Ok(Kept::write(&link, &out))
+    }
+
+    /// How many leads a search finds, where its page says that none follows: looking for them once
+    /// more would take as long again.
+    fn total_of_last_page(&self, leads: usize, more: bool) -> Option<Total> {
+        let Position::Offset(before) = self.position else {
+            return None;
+        };
+        let is_last = !more && (leads > 0 || before == 0);
+        (is_last && self.filter.looks_into_text()).then(|| Total {
+            count: u64::from(before) + leads as u64,
+            exact: true,
+        })
     }
 
     /// The value of `Link` for the page after this one.

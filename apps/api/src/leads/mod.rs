@@ -5,6 +5,7 @@ mod body;
 mod bulk;
 mod coding;
 mod cursor;
+mod kept;
 mod keyed;
 mod list;
 mod notes;
@@ -49,6 +50,9 @@ impl Leads {
         }
     }
 }
+
+/// How the paths begin that most requests have.
+pub(crate) const PATHS: &str = "/api/v1/lead";
 
 /// The routes of leads.
 pub(crate) fn endpoints() -> Vec<Endpoint> {

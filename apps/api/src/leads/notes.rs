@@ -35,6 +35,7 @@ impl Turn for Noting {
     type Item = BatchNote;
     type Answer = bool;
     const SKIPS_ABANDONED: bool = true;
+    const LONE_STAYS: bool = false;
 
     async fn take(&self, notes: Vec<BatchNote>) -> Vec<bool> {
         let count = notes.len();

@@ -6,23 +6,9 @@ use kernel::Timestamp;
 use lead::{FieldCode, FieldError, LeadDetails, LeadId, TraceParent};
 use lead_wire::{AttributesForm, Rules};
 use serde::Serialize;
-use uuid::Uuid;
 
 use crate::params::Params;
 use crate::problem::{ErrorCode, ErrorItem, Problem, ProblemKind};
-
-/// The id in a path; what is no id names nothing.
-///
-/// # Errors
-///
-/// 404.
-pub(crate) fn id_in_path(text: &str) -> Result<Uuid, Problem> {
-    const HYPHENATED_BYTES: usize = 36;
-    if text.len() != HYPHENATED_BYTES {
-        return Err(ProblemKind::NotFound.into());
-    }
-    Uuid::parse_str(text).map_err(|_| ProblemKind::NotFound.into())
-}
 
 pub(crate) fn is_admin(principal: &Principal) -> bool {
     principal.roles.allow(Role::Admin)

@@ -1,16 +1,15 @@
 //! `GET /api/v1/leads/{id}` and `GET /api/v1/stats`.
 
-use std::sync::Arc;
-
 use actix_web::{HttpRequest, HttpResponse, web};
 use lead::ports::ReadKey;
 use lead::{LeadId, Stats, Status};
 use lead_wire::{AttributesForm, write_lead};
 
-use super::one::{attributes_form, id_in_path};
-use crate::answer;
+use super::kept::Kept;
+use super::one::attributes_form;
 use crate::caller::Admin;
 use crate::params::Params;
+use crate::path_id::PathId;
 use crate::problem::{Problem, ProblemKind};
 use crate::services::Services;
 
@@ -18,11 +17,11 @@ use crate::services::Services;
 pub(crate) async fn show(
     services: web::Data<Services>,
     request: HttpRequest,
-    path: web::Path<String>,
+    PathId(id): PathId,
     _: Admin,
     params: Params,
 ) -> Result<HttpResponse, Problem> {
-    let id = LeadId(id_in_path(&path)?);
+    let id = LeadId(id);
     let form = attributes_form(&params)?;
     let key = ReadKey::Lead(id, form_name(form).to_owned());
     let load = async {
@@ -31,19 +30,21 @@ pub(crate) async fn show(
             let mut bytes = b"{\"success\":true,\"data\":".to_vec();
             write_lead(&mut bytes, &lead, form);
             bytes.push(b'}');
-            Arc::from(bytes)
+            Kept::write("", &bytes)
         }))
     };
-    let bytes = services.ports.cache.read(&key, Box::pin(load)).await?;
-    let bytes = bytes.ok_or(ProblemKind::NotFound)?;
-    Ok(answer::validated(&request, bytes.to_vec(), |_| {}))
+    let kept = services.ports.cache.read(&key, Box::pin(load)).await?;
+    let kept = kept.ok_or(ProblemKind::NotFound)?;
+    let kept = Kept::read(kept).ok_or(ProblemKind::Internal)?;
+    Ok(kept.answer(&request))
 }
 
-/// The name of a form in the keys of the cache.
+/// The name of a form in the keys of the cache. What is kept under it begins with its tag, other
+/// than what older programs kept under other names.
 pub(crate) fn form_name(form: AttributesForm) -> &'static str {
     match form {
-        AttributesForm::List => "list",
-        AttributesForm::Object => "object",
+        AttributesForm::List => "tagged-list",
+        AttributesForm::Object => "tagged-object",
     }
 }
 
@@ -54,14 +55,15 @@ pub(crate) async fn stats(
     _: Admin,
 ) -> Result<HttpResponse, Problem> {
     let day = services.ports.clock.now().day();
-    let key = ReadKey::List(format!("stats {day}"));
+    let key = ReadKey::List(format!("tagged stats {day}"));
     let load = async {
         let stats = services.ports.finder.stats(day.start()).await?;
-        Ok(Some(Arc::from(rendered(&stats))))
+        Ok(Some(Kept::write("", &rendered(&stats))))
     };
-    let bytes = services.ports.cache.read(&key, Box::pin(load)).await?;
-    let bytes = bytes.ok_or(ProblemKind::NotFound)?;
-    Ok(answer::validated(&request, bytes.to_vec(), |_| {}))
+    let kept = services.ports.cache.read(&key, Box::pin(load)).await?;
+    let kept = kept.ok_or(ProblemKind::NotFound)?;
+    let kept = Kept::read(kept).ok_or(ProblemKind::Internal)?;
+    Ok(kept.answer(&request))
 }
 
 fn rendered(stats: &Stats) -> Vec<u8> {

@@ -4,9 +4,10 @@ use actix_web::{HttpResponse, web};
 use lead::{LeadId, ReceiptState};
 use serde::Serialize;
 
-use super::one::{id_in_path, is_admin};
+use super::one::is_admin;
 use crate::answer;
 use crate::caller::Caller;
+use crate::path_id::PathId;
 use crate::problem::{Problem, ProblemKind};
 use crate::services::Services;
 
@@ -23,11 +24,11 @@ struct Shown {
 /// What became of a lead; somebody else's is as unknown as one that never was.
 pub(crate) async fn show(
     services: web::Data<Services>,
-    path: web::Path<String>,
+    PathId(id): PathId,
     Caller(principal): Caller,
 ) -> Result<HttpResponse, Problem> {
     let ports = &services.ports;
-    let id = LeadId(id_in_path(&path)?);
+    let id = LeadId(id);
     let sees_all = is_admin(&principal);
     let may_see = |owner| sees_all || owner == principal.user;
     if let Some(receipt) = ports.finder.receipt(id).await? {

@@ -245,16 +245,20 @@ pub(crate) async fn process_async(
     } = accepted;
     let id = lead.id;
     let message = message_of(lead, acceptance, &request, &thread);
-    if let Err(error) = ports.publisher.publish(&Batch::one(message)).await {
+    let (message, ids) = (Batch::one(message), Batch::one(id));
+    // Nobody knows the id yet, so that it does no harm when the lead does not wait after all.
+    let (published, ()) = tokio::join!(
+        ports.publisher.publish(&message),
+        ports
+            .waiting
+            .hold(&ids, acceptance.owner, acceptance.accepted_at),
+    );
+    if let Err(error) = published {
         if let Some(held) = held {
             held.release(true).await;
         }
         return Err(error.into());
     }
-    ports
-        .waiting
-        .hold(&Batch::one(id), acceptance.owner, acceptance.accepted_at)
-        .await;
     let queued = Queued {
         status: "queued",
         lead_id: Some(id.to_string()),

@@ -45,6 +45,7 @@ impl Turn for Storing {
     type Item = Arrival;
     type Answer = Answer;
     const SKIPS_ABANDONED: bool = false;
+    const LONE_STAYS: bool = true;
 
     /// One transaction, or one for each lead where the store refuses one of them.
     async fn take(&self, leads: Vec<Arrival>) -> Vec<Answer> {

@@ -6,7 +6,7 @@ use std::time::Duration;
 use auth::Role;
 use families::Kind;
 use kernel::Timestamp;
-use lead::ports::ReceiveAsk;
+use lead::ports::{DEPTHS_MAX_AGE, ReceiveAsk};
 use lead::{RetryPolicy, StoreLeads};
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -66,8 +66,8 @@ impl World {
     /// Messages that wait.
     pub(crate) async fn queued(&self) -> u64 {
         if self.api.kind() == Kind::Production {
-            // What a broker says of its queues is good for so long.
-            tokio::time::sleep(Duration::from_millis(300)).await;
+            // The monitor of the broker keeps what it saw.
+            tokio::time::sleep(DEPTHS_MAX_AGE).await;
         }
         let depths = self.api.ports.monitor.depths().await.unwrap();
         depths.iter().map(|it| it.ready).sum()

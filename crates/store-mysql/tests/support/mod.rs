@@ -147,6 +147,22 @@ pub(crate) async fn is_mariadb() -> bool {
     version.contains("MariaDB")
 }
 
+/// The connections of stores to a database.
+pub(crate) async fn connections(database: &Database) -> Vec<u64> {
+    let mut sql = connect(&database_url()).await;
+    // Each server has a list that the other lacks, or cannot read while statements hold bytes.
+    let select = if is_mariadb().await {
+        "SELECT CAST(id AS UNSIGNED) FROM information_schema.processlist WHERE db = ?"
+    } else {
+        "SELECT processlist_id FROM performance_schema.threads WHERE processlist_db = ?"
+    };
+    query_scalar(select)
+        .bind(&database.name)
+        .fetch_all(&mut sql)
+        .await
+        .unwrap()
+}
+
 /// Runs statements to their end: a destructor cannot wait, but a thread with a runtime can.
 fn blocking(statements: String) {
     let running = std::thread::spawn(move || {

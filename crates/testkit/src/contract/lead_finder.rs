@@ -14,18 +14,18 @@ use super::eventually;
 use super::lead_store::LeadStorePorts;
 use crate::fixtures::{any_id, any_lead, lead_of, name, now, twin_of, unique};
 
-fn text(raw: &str) -> Option<SearchText> {
+pub(super) fn text(raw: &str) -> Option<SearchText> {
     SearchText::parse(raw).ok()
 }
 
-fn by_search(raw: &str) -> Filter {
+pub(super) fn by_search(raw: &str) -> Filter {
     Filter {
         search: text(raw),
         ..Filter::default()
     }
 }
 
-fn by_email(raw: &str) -> Filter {
+pub(super) fn by_email(raw: &str) -> Filter {
     Filter {
         email: text(raw),
         ..Filter::default()
@@ -33,7 +33,12 @@ fn by_email(raw: &str) -> Filter {
 }
 
 impl LeadStorePorts {
-    async fn page(&self, filter: &Filter, position: Position, limit: u16) -> Vec<LeadId> {
+    pub(super) async fn page(
+        &self,
+        filter: &Filter,
+        position: Position,
+        limit: u16,
+    ) -> Vec<LeadId> {
         let query = ListQuery {
             filter: filter.clone(),
             position,
@@ -44,7 +49,7 @@ impl LeadStorePorts {
     }
 
     /// What a filter finds, newest first, once it finds so many.
-    async fn found(&self, filter: &Filter, count: usize) -> Vec<LeadId> {
+    pub(super) async fn found(&self, filter: &Filter, count: usize) -> Vec<LeadId> {
         let what = format!("{filter:?} finds {count}");
         eventually(&what, async || {
             let page = self.page(filter, Position::Offset(0), 1_000).await;
@@ -53,7 +58,7 @@ impl LeadStorePorts {
         .await
     }
 
-    async fn total(&self, filter: &Filter) -> Total {
+    pub(super) async fn total(&self, filter: &Filter) -> Total {
         self.finder.total(filter).await.unwrap()
     }
 

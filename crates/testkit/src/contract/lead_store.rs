@@ -142,6 +142,14 @@ suite! {
         stats_count_by_status_and_since_today,
         a_recount_keeps_what_is_right,
     }
+    searches {
+        searches_find_the_same_before_and_after_indexing,
+        the_index_tells_the_leads_of_a_day,
+        indexing_comes_to_an_end,
+        a_lead_that_arrives_again_is_found_once,
+        searches_agree_with_a_look_at_every_lead,
+        leads_are_found_once_while_two_index_and_others_store,
+    }
 }
 
 /// A lead may be nothing but names and an address.

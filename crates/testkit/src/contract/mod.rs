@@ -58,6 +58,7 @@ pub mod lead_queue;
 pub mod lead_store;
 pub mod parking;
 pub mod password_hasher;
+pub mod searches;
 pub mod settling;
 pub mod submissions;
 pub mod throttle;

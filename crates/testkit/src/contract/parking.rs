@@ -1,6 +1,7 @@
 //! `LeadStore::park`: what it does to outcomes and counters.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use kernel::Batch;
 use lead::ports::ResultKind;
@@ -17,17 +18,21 @@ pub async fn parking_makes_a_lead_failed(ports: &LeadStorePorts) {
     ports.take_in(Vec::new(), vec![bulk.note(1, 0, true)]).await;
 
     let dead = bulk.parked(0, &in_bulk);
-    let batch = Batch::new(vec![parked(&alone), dead, parked_bytes(b"\xff")]).unwrap();
+    let mut letters = [parked(&alone), dead, parked_bytes(b"\xff")];
+    for (place, it) in letters.iter_mut().enumerate() {
+        it.at = it.at.plus(Duration::from_secs(place as u64));
+    }
+    let last = letters[2].at;
+    let batch = Batch::new(letters.to_vec()).unwrap();
     ports.store.park(&batch).await.unwrap();
 
     assert_eq!(ports.state_of(&alone).await, Some(ReceiptState::Failed));
     assert_eq!(ports.state_of(&in_bulk).await, Some(ReceiptState::Failed));
     let view = ports.view(&bulk).await;
     assert_eq!(view.counts, counts([1, 0, 0, 0, 1]));
-    let last = batch.iter().map(|it| it.at).max();
     assert_eq!(
         (view.state(), view.finished_at),
-        (BatchState::Finished, last)
+        (BatchState::Finished, Some(last))
     );
 }
 

@@ -10,8 +10,8 @@ use std::sync::atomic::{AtomicBool, Ordering};
 use async_trait::async_trait;
 use kernel::{Batch, Cause, Timestamp, UserId};
 use lead::ports::{
-    Appended, Arrival, DeadLetters, Intake, LeadFinder, LeadStore, ResultKind, ResultsQuery,
-    SeenDead, StoreError,
+    Appended, Arrival, DeadLetters, Indexed, Intake, LeadFinder, LeadStore, ResultKind,
+    ResultsQuery, SeenDead, StoreError,
 };
 use lead::{
     BatchCounts, BatchId, BatchNote, BatchView, DeadLetter, DeadLetterId, DeadPayload, FieldError,
@@ -121,8 +121,9 @@ impl LeadStore for MemoryLeadStore {
 
     async fn park(&self, parked: &Batch<Parked>) -> Result<(), StoreError> {
         let mut state = self.state()?;
+        let latest = parked.iter().map(|it| it.at).max();
         for it in parked.iter() {
-            state.park(it);
+            state.park(it, latest.unwrap_or(it.at));
         }
         Ok(())
     }
@@ -133,6 +134,10 @@ impl LeadStore for MemoryLeadStore {
 
     async fn recount(&self) -> Result<(), StoreError> {
         self.state().map(drop)
+    }
+
+    async fn index(&self) -> Result<Indexed, StoreError> {
+        self.state().map(|_| Indexed::default())
     }
 }
 
@@ -198,7 +203,7 @@ impl State {
         }
     }
 
-    fn park(&mut self, parked: &Parked) {
+    fn park(&mut self, parked: &Parked, latest: Timestamp) {
         let message = match &parked.payload {
             DeadPayload::Lead(message) => Some(message),
             DeadPayload::Bytes(_) => None,
@@ -248,7 +253,7 @@ impl State {
         };
         self.outcomes.insert(id, outcome);
         if let Some(row) = row {
-            self.touch(row.batch, parked.at);
+            self.touch(row.batch, latest);
         }
     }
 

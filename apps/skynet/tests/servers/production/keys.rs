@@ -10,6 +10,11 @@ use crate::place::{PATIENCE, Place, terminated, until};
 
 const ASYNC: &str = "/api/v1/lead/process-async";
 const BULK: &str = "/api/v1/leads/process-bulk";
+/// What a request is refused with while the broker, or the cache, takes too long.
+const SLOW: [&str; 2] = [
+    "/problems/queue-unavailable",
+    "/problems/claims-unavailable",
+];
 
 async fn send(api: &Api, path: &str, key: Option<&str>, email: &str) -> Response {
     let lead = json!({"firstName": "Ada", "lastName": "L", "email": email});
@@ -24,8 +29,8 @@ async fn send(api: &Api, path: &str, key: Option<&str>, email: &str) -> Response
     request.send().await.unwrap()
 }
 
-/// As [`send`], again while the broker keeps its confirm back: no other refusal is one of a server
-/// that works.
+/// As [`send`], again while the broker or the cache keeps its answer back for longer than a request
+/// waits, as one that works does on a busy machine.
 async fn sent(api: &Api, path: &str, key: Option<&str>, email: &str) -> Response {
     let started = Instant::now();
     loop {
@@ -35,8 +40,8 @@ async fn sent(api: &Api, path: &str, key: Option<&str>, email: &str) -> Response
         }
         assert!(header(&answer, "retry-after").is_some());
         let body = answer.text().await.unwrap();
-        let is_of_the_broker = body.contains("/problems/queue-unavailable");
-        assert!(is_of_the_broker && started.elapsed() < PATIENCE, "{body}");
+        assert!(SLOW.iter().any(|it| body.contains(it)), "{body}");
+        assert!(started.elapsed() < PATIENCE, "{body}");
     }
 }
 
