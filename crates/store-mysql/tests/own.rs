@@ -35,8 +35,13 @@ async fn append(store: &MysqlStore, leads: &[NewLead]) -> Result<Vec<Appended>, 
     store.append(&intake_of(leads)).await
 }
 
+/// How long nobody may have looked at `innodb_trx` for the server to look anew: it answers from a
+/// copy that it renews when the last look is more than 0.1 s ago.
+const LOOKS_APART: Duration = Duration::from_millis(150);
+
 /// Whether one of a database's connections waits for a lock.
 async fn is_waiting(database: &Database) -> bool {
+    tokio::time::sleep(LOOKS_APART).await;
     let waiting: Vec<u64> = query_scalar(
         "SELECT CAST(trx_mysql_thread_id AS UNSIGNED) FROM information_schema.innodb_trx \
          WHERE trx_state = 'LOCK WAIT'",
