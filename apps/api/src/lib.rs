@@ -12,6 +12,7 @@ pub mod caller;
 mod cors;
 mod edge;
 mod failure;
+mod first_byte;
 mod health;
 mod leads;
 pub mod limits;

@@ -5,11 +5,14 @@ use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr, TcpListener};
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
-use actix_web::dev::ServerHandle;
+use actix_http::HttpService;
+use actix_service::{ServiceFactoryExt as _, fn_service, map_config};
+use actix_web::App;
+use actix_web::dev::{AppConfig, ServerHandle};
 use actix_web::http::KeepAlive;
-use actix_web::{App, HttpServer};
 use tokio::task::JoinHandle;
 
+use crate::first_byte::first_byte;
 use crate::routes::routes;
 use crate::services::Services;
 
@@ -61,15 +64,36 @@ impl Server {
         let address = listener.local_addr()?;
         let settings = services.settings.clone();
         let shared = Arc::clone(&services);
-        let server = HttpServer::new(move || App::new().configure(routes(Arc::clone(&shared))))
+        let builder = actix_server::Server::build()
             .workers(settings.workers.max(1))
-            .max_connections(CONNECTIONS_PER_WORKER_MAX)
-            .keep_alive(KeepAlive::Timeout(settings.times.keep_alive))
-            .client_request_timeout(settings.times.head)
-            .client_disconnect_timeout(settings.times.disconnect)
+            .max_concurrent_connections(CONNECTIONS_PER_WORKER_MAX)
             .shutdown_timeout(settings.shutdown.as_secs())
-            .disable_signals()
-            .listen(listener)?
+            .disable_signals();
+        let stopping = builder.graceful_shutdown_signal();
+        // What `actix_web::HttpServer` does, which has no place for what comes before the first byte.
+        let server = builder
+            .listen("http", listener, move || {
+                let app = App::new().configure(routes(Arc::clone(&shared)));
+                let (told, stopping) = (stopping.clone(), stopping.clone());
+                let http = HttpService::build()
+                    .keep_alive(KeepAlive::Timeout(settings.times.keep_alive))
+                    .client_request_timeout(settings.times.head)
+                    .client_disconnect_timeout(settings.times.disconnect)
+                    .graceful_shutdown_signal(move || {
+                        let told = told.clone();
+                        async move { told.notified().await }
+                    })
+                    .local_addr(address)
+                    .finish(map_config(app, |()| AppConfig::default()))
+                    .tcp();
+                fn_service(move |stream| {
+                    let stopping = stopping.clone();
+                    first_byte(stream, settings.times.head, async move {
+                        stopping.notified().await;
+                    })
+                })
+                .and_then(http)
+            })?
             .run();
         Ok(Running {
             address,

@@ -4,6 +4,8 @@ use std::future::Future;
 use std::io;
 use std::time::Duration;
 
+use tokio::net::TcpStream;
+
 use super::p1;
 use crate::Failure;
 use crate::http::{self, Connection};
@@ -23,6 +25,8 @@ const PART: u64 = 10_000;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long a store may take for what is left of the body.
 const STORED_MAX: Duration = Duration::from_mins(5);
+/// How long memory is looked at once connections are open.
+const SETTLED: Duration = Duration::from_secs(1);
 /// Targets, in MiB.
 const API_MIB: f64 = 64.0;
 const WORKER_MIB: f64 = 96.0;
@@ -31,7 +35,7 @@ const MOVE_MIB: f64 = 32.0;
 /// Measures memory; the processes stay the same ones all the time.
 pub(crate) async fn run(rig: &Rig, scale: &Scale) -> Result<Measure, Failure> {
     let title = format!(
-        "memory while bulks come in, with {} idle connections, and with a body of {} MiB",
+        "memory while bulks come in, with {} connections, and with a body of {} MiB",
         scale.idle_connections, scale.body_mib
     );
     let mut measure = Measure::new("P7", title);
@@ -53,15 +57,23 @@ pub(crate) async fn run(rig: &Rig, scale: &Scale) -> Result<Measure, Failure> {
     );
     measure.rows.push(row);
 
+    let watched = system.watched.clone();
+    let silent = silent(&system, scale.idle_connections).await?;
+    let peak = most_within(&watched, SETTLED).await?;
+    let what = format!("{} connections that say nothing", silent.len());
+    measure.at_most(format!("API, MiB with {what}"), peak.api, API_MIB);
+    measure.rows.push(peak.row(what));
+    drop(silent);
+
     let open = connect(&system, scale.idle_connections).await?;
-    let with_connections = Held::now(&system.watched)?;
-    let row = with_connections.row(format!("{} idle connections", open.len()));
-    measure.rows.push(row);
+    let peak = most_within(&watched, SETTLED).await?;
+    let what = format!("{} connections that have been answered", open.len());
+    measure.at_most(format!("API, MiB with {what}"), peak.api, API_MIB);
+    measure.rows.push(peak.row(what));
     drop(open);
 
     let before = Held::now(&system.watched)?;
     measure.rows.push(before.row("before the body"));
-    let watched = system.watched.clone();
     let (accepted, seen) = watch(&watched, stream(&mut system, scale.body_mib)).await?;
     let most = seen.iter().fold(before, |most, it| most.max(it.1));
     measure
@@ -139,6 +151,27 @@ async fn connect(system: &System, count: usize) -> Result<Vec<Connection>, Failu
         open.push(connection);
     }
     Ok(open)
+}
+
+/// Opens connections and says nothing on them. The server closes them when the head of a request is late.
+async fn silent(system: &System, count: usize) -> Result<Vec<TcpStream>, Failure> {
+    let mut open = Vec::with_capacity(count);
+    while open.len() < count {
+        let stream = TcpStream::connect(system.api.address).await;
+        open.push(stream.map_err(|error| format!("connection {}: {error}", open.len() + 1))?);
+    }
+    Ok(open)
+}
+
+/// The most that is held within a time.
+async fn most_within(watched: &Watched, time: Duration) -> Result<Held, Failure> {
+    let wait = async {
+        tokio::time::sleep(time).await;
+        Ok(())
+    };
+    let ((), seen) = watch(watched, wait).await?;
+    let now = Held::now(watched)?;
+    Ok(seen.iter().fold(now, |most, it| most.max(it.1)))
 }
 
 /// Looks at memory, by seconds, until something is done.

@@ -170,6 +170,29 @@ async fn a_body_that_does_not_come_is_408() {
 }
 
 #[tokio::test]
+async fn a_head_that_does_not_end_is_408_and_a_silent_connection_is_closed_without_a_word() {
+    let api = Api::with(|settings, _| settings.times.head = Duration::from_millis(50)).await;
+    let answer = raw(&api, "GET /api/v1/health HTTP/1.1\r\nho").await;
+    assert!(answer.starts_with("HTTP/1.1 408 "), "{answer}");
+    assert_eq!(raw(&api, "").await, "");
+}
+
+#[tokio::test]
+async fn a_silent_connection_does_not_keep_the_server_from_stopping() {
+    let api = Api::with(|settings, _| {
+        settings.times.head = Duration::from_mins(5);
+        settings.shutdown = Duration::from_mins(5);
+    })
+    .await;
+    let mut silent = TcpStream::connect(api.address).await.unwrap();
+    let answer = Api::send(api.request(Method::GET, "/api/v1/health")).await;
+    assert_eq!(answer.status, 200);
+    let stopped = tokio::time::timeout(Duration::from_secs(5), api.stop());
+    stopped.await.unwrap();
+    assert_eq!(silent.read(&mut [0]).await.unwrap(), 0);
+}
+
+#[tokio::test]
 async fn a_head_that_cannot_be_read_is_refused_without_a_body() {
     let api = Api::start().await;
     let answer = raw(&api, "NOT HTTP\r\n\r\n").await;
