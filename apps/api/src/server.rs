@@ -6,13 +6,13 @@ use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
 use actix_http::HttpService;
-use actix_service::{ServiceFactoryExt as _, fn_service, map_config};
+use actix_service::{apply_fn_factory, map_config};
 use actix_web::App;
 use actix_web::dev::{AppConfig, ServerHandle};
 use actix_web::http::KeepAlive;
 use tokio::task::JoinHandle;
 
-use crate::first_byte::first_byte;
+use crate::resting::{Lent, resting, told};
 use crate::routes::routes;
 use crate::services::Services;
 
@@ -69,30 +69,28 @@ impl Server {
             .max_concurrent_connections(CONNECTIONS_PER_WORKER_MAX)
             .shutdown_timeout(settings.shutdown.as_secs())
             .disable_signals();
-        let stopping = builder.graceful_shutdown_signal();
-        // What `actix_web::HttpServer` does, which has no place for what comes before the first byte.
+        let signal = builder.graceful_shutdown_signal();
+        // What `actix_web::HttpServer` does, which has no place for what goes on around a request.
         let server = builder
             .listen("http", listener, move || {
                 let app = App::new().configure(routes(Arc::clone(&shared)));
-                let (told, stopping) = (stopping.clone(), stopping.clone());
+                let app = map_config(app, |()| AppConfig::default());
+                let signal = signal.clone();
+                let stopping = move || {
+                    let signal = signal.clone();
+                    async move { signal.notified().await }
+                };
                 let http = HttpService::build()
                     .keep_alive(KeepAlive::Timeout(settings.times.keep_alive))
                     .client_request_timeout(settings.times.head)
                     .client_disconnect_timeout(settings.times.disconnect)
-                    .graceful_shutdown_signal(move || {
-                        let told = told.clone();
-                        async move { told.notified().await }
-                    })
+                    .graceful_shutdown_signal(stopping.clone())
                     .local_addr(address)
-                    .finish(map_config(app, |()| AppConfig::default()))
-                    .tcp();
-                fn_service(move |stream| {
-                    let stopping = stopping.clone();
-                    first_byte(stream, settings.times.head, async move {
-                        stopping.notified().await;
+                    .on_connect_ext(|lent: &Lent, data| {
+                        data.insert(lent.line());
                     })
-                })
-                .and_then(http)
+                    .finish(apply_fn_factory(app, told));
+                resting(http, settings.times, stopping)
             })?
             .run();
         Ok(Running {

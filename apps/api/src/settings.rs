@@ -114,6 +114,8 @@ pub struct Times {
     pub head: Duration,
     /// Between two requests of a connection.
     pub keep_alive: Duration,
+    /// Without a byte, after which a connection gives its buffers back, twice that at most.
+    pub rest: Duration,
     /// For a client to take note that its connection closes.
     pub disconnect: Duration,
     /// Without a byte of a body.
@@ -135,6 +137,7 @@ impl Default for Times {
         Self {
             head: Duration::from_secs(5),
             keep_alive: Duration::from_secs(75),
+            rest: Duration::from_secs(1),
             disconnect: Duration::from_secs(1),
             body_idle: Duration::from_secs(30),
             body_grace: Duration::from_secs(30),

@@ -7,8 +7,6 @@ use crate::system::{Balance, System};
 
 use super::p1;
 
-/// Apart from the databases of other measures, which are emptied.
-pub(super) const DATABASE: &str = "skynet_filled";
 /// Leads that are sent at once.
 const PART: u64 = 200_000;
 
@@ -20,12 +18,12 @@ pub(super) struct Filled {
 }
 
 impl Filled {
-    /// Starts one on what is kept.
-    pub(super) async fn start(rig: &Rig) -> Result<Self, Failure> {
-        rig.create(DATABASE).await?;
+    /// Starts one on what is kept in a database, apart from those of other measures, which are emptied.
+    pub(super) async fn start(rig: &Rig, database: &str) -> Result<Self, Failure> {
+        rig.create(database).await?;
         rig.forget().await?;
         Ok(Self {
-            system: System::start(rig, DATABASE).await?,
+            system: System::start(rig, database).await?,
             rates: Vec::new(),
         })
     }

@@ -8,7 +8,10 @@ use crate::rig::Rig;
 use crate::scale::Scale;
 use crate::system::System;
 
+const DATABASE: &str = "skynet_filled";
 const FRESH: &str = "skynet_p2";
+/// The most leads of a round, so that its rounds start from about as many leads.
+const ROUND_MAX: f64 = 300_000.0;
 /// Leads of which follows the rate of an empty store, where that was not measured.
 const TRIAL: u64 = 300_000;
 /// Targets: leads in the store, and the share of the rate of an empty one.
@@ -29,7 +32,7 @@ pub(crate) async fn run(rig: &Rig, scale: &Scale, known: &Known) -> Result<Measu
     measure.notes.push(format!(
         "ratio is to {best:.0} leads/s, the best of an empty store in this run"
     ));
-    let mut filled = Filled::start(rig).await?;
+    let mut filled = Filled::start(rig, DATABASE).await?;
     for &size in &scale.sizes {
         let held = filled.leads().await?;
         if held > size + size / 2 {
@@ -41,7 +44,7 @@ pub(crate) async fn run(rig: &Rig, scale: &Scale, known: &Known) -> Result<Measu
         let (mut rates, mut expected) = (Vec::new(), best);
         for round in 1..=scale.rounds {
             let held = filled.leads().await?;
-            let leads = p1::whole_bulks(expected * scale.round.as_secs_f64());
+            let leads = p1::whole_bulks((expected * scale.round.as_secs_f64()).min(ROUND_MAX));
             let (fed, balance) = filled.push(leads).await?;
             expected = fed.rate();
             rates.push(fed.rate());

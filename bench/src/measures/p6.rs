@@ -1,4 +1,4 @@
-//! P6: reads of a store that holds many leads, none of which the cache knows.
+//! P6: reads of a store that holds many leads, with the cache cold, and kept.
 
 use std::time::{Duration, Instant};
 
@@ -13,6 +13,7 @@ use crate::rig::Rig;
 use crate::scale::Scale;
 use crate::system::System;
 
+const DATABASE: &str = "skynet_read";
 /// Questions of a kind.
 const QUESTIONS: usize = 100;
 /// Leads of a page on the way down, the most that a page may have.
@@ -28,72 +29,115 @@ const SEARCHED_MAX: usize = 12;
 const P95_MS: f64 = 20.0;
 const SEARCH_P95_MS: f64 = 50.0;
 
-/// Asks one question after the other.
+/// Asks one question after the other, of a store of each size.
 pub(crate) async fn run(rig: &Rig, scale: &Scale) -> Result<Measure, Failure> {
-    let mut measure = Measure::new("P6", "");
-    let mut plot = Plot::latencies("P6: reads with the cache cold");
-    let mut filled = Filled::start(rig).await?;
-    let size = scale.sizes.first().copied().unwrap_or_default();
-    filled.fill(size).await?;
-    let held = filled.leads().await?;
-    measure.title = format!("reads of {held} leads, the cache cold, one after the other");
-    let system = &filled.system;
-    let mut reader = Reader::new(system);
-
-    let walk = reader.walk(held.min(scale.depth)).await?;
-    measure.notes.push(format!(
-        "pages of {PAGE} by cursor: p50 {:.2} ms of the first {QUESTIONS}, {} leads deep",
-        walk.first.as_ref().map_or(f64::NAN, |it| it.p50),
-        walk.depth
-    ));
-    let sample = walk.sample;
-    let ask_each = |name: &str, part: fn(&str) -> Option<String>, parameter: &str| {
-        let parts = sample.iter().filter_map(|it| part(it[name].as_str()?));
-        let questions = parts.map(|it| format!("{parameter}={}", http::encoded(&it)));
-        questions.collect::<Vec<_>>()
-    };
-    let whole = |it: &str| Some(it.to_owned());
-    let statuses = ["active", "inactive", "converted", "invalid"];
-    let kinds: [(&str, f64, Vec<String>); 5] = [
-        ("first page", P95_MS, vec!["page=1&limit=20".to_owned()]),
-        (
-            "filter by status",
-            P95_MS,
-            statuses.map(|it| format!("status={it}&limit=20")).to_vec(),
-        ),
-        (
-            "email, whole address",
-            P95_MS,
-            ask_each("email", whole, "email"),
-        ),
-        (
-            "search, part of a name",
-            SEARCH_P95_MS,
-            ask_each("lastName", inner, "search"),
-        ),
-        (
-            "search, part of an e-mail",
-            SEARCH_P95_MS,
-            ask_each("email", unique, "search"),
-        ),
-    ];
-    let mut told = vec![("page by cursor, deep", P95_MS, walk.last)];
-    for (name, bound, questions) in kinds {
-        told.push((name, bound, reader.ask(&questions).await?));
+    let mut measure = Measure::new("P6", "reads of many leads, one after the other");
+    let mut filled = Filled::start(rig, DATABASE).await?;
+    for (at, &size) in scale.sizes.iter().enumerate() {
+        filled.fill(size).await?;
+        let held = filled.leads().await?;
+        let reads = Reads::of(&filled.system, held.min(scale.depth)).await?;
+        reads.tell(&mut measure, held, at == 0);
     }
-    for (name, bound, latency) in told {
-        let p95 = latency.as_ref().map_or(f64::NAN, |it| it.p95);
-        if let Some(latency) = &latency {
-            plot.line(name, latency.distribution.clone());
-        }
-        let asked = latency.as_ref().map_or(0, |it| it.count);
-        let row = Row::new(format!("{name} ({asked})")).latency(latency);
-        measure.rows.push(row);
-        measure.at_most(format!("{name}: p95 in ms"), p95, bound);
-    }
-    measure.plots.push(plot);
     filled.system.stop().await;
     Ok(measure)
+}
+
+/// What is asked: its name, the target, and the questions.
+struct Kind {
+    name: &'static str,
+    p95_ms: f64,
+    questions: Vec<String>,
+}
+
+impl Kind {
+    fn all(sample: &[Value]) -> [Self; 5] {
+        let each = |name: &str, part: fn(&str) -> Option<String>, parameter: &str| {
+            let parts = sample.iter().filter_map(|it| part(it[name].as_str()?));
+            let questions = parts.map(|it| format!("{parameter}={}", http::encoded(&it)));
+            questions.collect::<Vec<_>>()
+        };
+        let whole = |it: &str| Some(it.to_owned());
+        let statuses = ["active", "inactive", "converted", "invalid"];
+        let of = |name, p95_ms, questions| Self {
+            name,
+            p95_ms,
+            questions,
+        };
+        [
+            of("first page", P95_MS, vec!["page=1&limit=20".to_owned()]),
+            of(
+                "filter by status",
+                P95_MS,
+                statuses.map(|it| format!("status={it}&limit=20")).to_vec(),
+            ),
+            of(
+                "email, whole address",
+                P95_MS,
+                each("email", whole, "email"),
+            ),
+            of(
+                "search, part of a name",
+                SEARCH_P95_MS,
+                each("lastName", inner, "search"),
+            ),
+            of(
+                "search, part of an e-mail",
+                SEARCH_P95_MS,
+                each("email", unique, "search"),
+            ),
+        ]
+    }
+}
+
+/// What reads of one store took.
+struct Reads {
+    walk: Walk,
+    /// Each kind with the cache cold, and kept.
+    kinds: Vec<(Kind, [Option<Latency>; 2])>,
+}
+
+impl Reads {
+    async fn of(system: &System, depth: u64) -> Result<Self, Failure> {
+        let mut reader = Reader::new(system);
+        let walk = reader.walk(depth).await?;
+        let mut kinds = Vec::new();
+        for kind in Kind::all(&walk.sample) {
+            let cold = reader.ask(&kind.questions, true).await?;
+            let kept = reader.ask(&kind.questions, false).await?;
+            kinds.push((kind, [cold, kept]));
+        }
+        Ok(Self { walk, kinds })
+    }
+
+    /// Adds rows of a store of so many leads; targets are of the first store.
+    fn tell(self, measure: &mut Measure, held: u64, is_first: bool) {
+        measure.notes.push(format!(
+            "of {held} leads, pages of {PAGE} by cursor: p50 {:.2} ms of the first {QUESTIONS}, {} leads deep",
+            self.walk.first.as_ref().map_or(f64::NAN, |it| it.p50),
+            self.walk.depth
+        ));
+        let mut plot = Plot::latencies(format!("P6: reads of {held} leads with the cache cold"));
+        let deep = ("page by cursor, deep", P95_MS, [self.walk.last, None]);
+        let kinds = self.kinds.into_iter();
+        let kinds = kinds.map(|(kind, times)| (kind.name, kind.p95_ms, times));
+        for (name, bound, [cold, kept]) in std::iter::once(deep).chain(kinds) {
+            if let Some(cold) = &cold {
+                plot.line(name, cold.distribution.clone());
+            }
+            if is_first {
+                let p95 = cold.as_ref().map_or(f64::NAN, |it| it.p95);
+                measure.at_most(format!("{name}: p95 in ms"), p95, bound);
+            }
+            let cold = cold.map(|it| (format!("{held}: {name}"), it));
+            let kept = kept.map(|it| (format!("{held}: {name}, kept"), it));
+            for (what, latency) in cold.into_iter().chain(kept) {
+                let row = Row::new(format!("{what} ({})", latency.count));
+                measure.rows.push(row.latency(Some(latency)));
+            }
+        }
+        measure.plots.push(plot);
+    }
 }
 
 /// The middle of a name, where that is long enough to search for.
@@ -158,16 +202,22 @@ impl Reader {
         })
     }
 
-    /// Asks questions in turns, each time after the cache was emptied.
-    async fn ask(&mut self, questions: &[String]) -> Result<Option<Latency>, Failure> {
+    /// Asks questions in turns, each after the cache was emptied where it is to be cold, or else after it was
+    /// asked before.
+    async fn ask(&mut self, questions: &[String], cold: bool) -> Result<Option<Latency>, Failure> {
         let began = Instant::now();
         let mut times = Vec::new();
         for question in questions.iter().cycle().take(QUESTIONS) {
             if began.elapsed() > KIND_MAX {
                 break;
             }
-            self.clear().await?;
-            let (answer, time) = self.timed(&format!("/api/v1/leads?{question}")).await?;
+            let path = format!("/api/v1/leads?{question}");
+            if cold {
+                self.clear().await?;
+            } else {
+                self.timed(&path).await?;
+            }
+            let (answer, time) = self.timed(&path).await?;
             if answer["data"].as_array().is_none_or(Vec::is_empty) {
                 return Err(format!("{question}: nothing is found").into());
             }

@@ -25,8 +25,10 @@ const PART: u64 = 10_000;
 const LOOK_EVERY: Duration = Duration::from_millis(50);
 /// How long a store may take for what is left of the body.
 const STORED_MAX: Duration = Duration::from_mins(5);
-/// How long memory is looked at once connections are open.
+/// How long memory is looked at once connections are open that say nothing: the server closes them soon.
 const SETTLED: Duration = Duration::from_secs(1);
+/// After how long memory is looked at once connections have been answered.
+const AT_REST: Duration = Duration::from_secs(4);
 /// Targets, in MiB.
 const API_MIB: f64 = 64.0;
 const WORKER_MIB: f64 = 96.0;
@@ -66,10 +68,13 @@ pub(crate) async fn run(rig: &Rig, scale: &Scale) -> Result<Measure, Failure> {
     drop(silent);
 
     let open = connect(&system, scale.idle_connections).await?;
-    let peak = most_within(&watched, SETTLED).await?;
     let what = format!("{} connections that have been answered", open.len());
-    measure.at_most(format!("API, MiB with {what}"), peak.api, API_MIB);
-    measure.rows.push(peak.row(what));
+    let just = Held::now(&watched)?;
+    measure.rows.push(just.row(format!("{what}, just now")));
+    tokio::time::sleep(AT_REST).await;
+    let held = Held::now(&watched)?;
+    measure.at_most(format!("API, MiB with {what}"), held.api, API_MIB);
+    measure.rows.push(held.row(what));
     drop(open);
 
     let before = Held::now(&system.watched)?;
