@@ -47,9 +47,9 @@ pub(crate) async fn run(rig: &Rig, scale: &Scale) -> Result<Measure, Failure> {
         let gone = "a process has ended";
         let mut what = format!("part {part}");
         for (at, role) in [Role::Api, Role::Worker].into_iter().enumerate() {
-            let memory = system.watched.memory(role).ok_or(gone)?.now_mib;
+            let held = fed.memory.iter().find(|it| it.0 == role).ok_or(gone)?;
             let handles = system.watched.handles(role).ok_or(gone)?;
-            figures.memory[at].push(memory);
+            figures.memory[at].push(held.1.now_mib);
             figures.handles[at].push(handles as f64);
             let _ = write!(what, ", {handles} handles of the {}", role.name());
         }
@@ -64,7 +64,8 @@ pub(crate) async fn run(rig: &Rig, scale: &Scale) -> Result<Measure, Failure> {
     Ok(measure)
 }
 
-/// What each part was like; of memory and handles those of the API and of the worker.
+/// What each part was like; of memory and handles those of the API and of the worker. Memory is the most that was
+/// held in the part: what is held at one moment depends on what is in it.
 #[derive(Default)]
 struct Figures {
     rate: Vec<f64>,
