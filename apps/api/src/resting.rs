@@ -9,11 +9,13 @@
 //! and all answers are written.
 
 use std::cell::{Cell, RefCell};
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::pin::Pin;
 use std::rc::Rc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use actix_http::error::DispatchError;
 use actix_http::{Payload, Protocol, Request};
@@ -41,9 +43,17 @@ where
 {
     fn_factory(move || {
         let stopping = stopping.clone();
+        let times = Rc::new(times);
         let serving = move |http| {
             let http = Rc::new(http);
-            fn_service(move |stream| serve(Rc::clone(&http), stream, times, stopping.clone()))
+            fn_service(move |stream| {
+                serve(
+                    Rc::clone(&http),
+                    stream,
+                    Rc::clone(&times),
+                    stopping.clone(),
+                )
+            })
         };
         http.new_service(()).map_ok(serving)
     })
@@ -52,41 +62,62 @@ where
 /// A connection for the time that it is served, and who is at its other end.
 pub(crate) type Loan = (Lent, Protocol, Option<SocketAddr>);
 
-async fn serve(
+/// What this future holds while it waits is what a connection at rest takes: 400 bytes, where with a
+/// future of `readable` and locals beside the parameters it was 1,200.
+#[allow(
+    clippy::manual_async_fn,
+    reason = "an async function holds its parameters twice"
+)]
+fn serve(
     http: Rc<impl Service<Loan, Response = (), Error = DispatchError>>,
-    stream: TcpStream,
-    times: Times,
+    mut stream: TcpStream,
+    times: Rc<Times>,
     stopping: impl AsyncFn(),
-) -> Result<(), DispatchError> {
-    // Answers are written whole, so that nothing is gained by waiting for more.
-    stream.set_nodelay(true)?;
-    let peer = stream.peer_addr().ok();
-    let (mut stream, mut limit) = (stream, times.head);
-    loop {
-        tokio::select! {
-            ready = stream.readable() => ready?,
-            () = sleep(limit) => return Ok(()),
-            () = stopping() => return Ok(()),
-        }
-        let line = Rc::new(Line::default());
-        let lent = Lent {
-            stream: Some(stream),
-            line: Rc::clone(&line),
-        };
-        // In a box, so that a connection at rest does not hold its space.
-        let mut served = Box::pin(http.call((lent, Protocol::Http1, peer)));
+) -> impl Future<Output = Result<(), DispatchError>> {
+    async move {
+        // Answers are written whole, so that nothing is gained by waiting for more.
+        stream.set_nodelay(true)?;
+        let mut limit = times.head;
         loop {
             tokio::select! {
-                biased;
-                done = &mut served => break done?,
-                () = sleep(times.rest) => line.look(),
+                ready = poll_fn(|cx| stream.poll_read_ready(cx)) => ready?,
+                () = sleep(limit) => return Ok(()),
+                () = stopping() => return Ok(()),
             }
+            let line = Rc::new(Line::default());
+            let peer = stream.peer_addr().ok();
+            let lent = Lent {
+                stream: Some(stream),
+                line: Rc::clone(&line),
+            };
+            // In a box, so that a connection at rest does not hold its space.
+            served(
+                &line,
+                Box::pin(http.call((lent, Protocol::Http1, peer))),
+                times.rest,
+            )
+            .await?;
+            match line.back.take() {
+                Some(back) => stream = back,
+                None => return Ok(()),
+            }
+            limit = times.keep_alive;
         }
-        match line.back.take() {
-            Some(back) => stream = back,
-            None => return Ok(()),
+    }
+}
+
+/// Looks at a connection again and again until it is served.
+async fn served(
+    line: &Line,
+    mut serving: Pin<Box<impl Future<Output = Result<(), DispatchError>>>>,
+    rest: Duration,
+) -> Result<(), DispatchError> {
+    loop {
+        tokio::select! {
+            biased;
+            done = &mut serving => return done,
+            () = sleep(rest) => line.look(),
         }
-        limit = times.keep_alive;
     }
 }
 

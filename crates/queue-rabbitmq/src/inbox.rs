@@ -16,7 +16,7 @@ use crate::message::Label;
 
 /// Messages of the work lane that a process holds, waiting or in hand: a message has at most about
 /// 1 MiB, and mostly some KiB.
-pub(crate) const PREFETCH: u16 = 64;
+pub(crate) const PREFETCH: u16 = 48;
 /// The longest that a call waits for messages, whatever it asks for.
 const WAIT_MAX: Duration = Duration::from_hours(1);
 /// How long telling the broker may take; it does not answer, so this is the socket alone.
