@@ -35,7 +35,7 @@ async fn append(store: &MysqlStore, leads: &[NewLead]) -> Result<Vec<Appended>, 
     store.append(&intake_of(leads)).await
 }
 
-/// How long nobody may have looked at `innodb_trx` for MariaDB to look anew: it answers from a copy
+/// How long nobody may have looked at `innodb_trx` for the server to look anew: it answers from a copy
 /// that it renews when the last look is more than 0.1 s ago.
 const LOOKS_APART: Duration = Duration::from_millis(150);
 
