@@ -6,7 +6,7 @@ use deadpool_redis::{Connection, Manager, Pool, PoolError, Runtime, Timeouts};
 use kernel::Cause;
 use redis::aio::MultiplexedConnection;
 use redis::{
-    AsyncConnectionConfig, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisError,
+    AsyncConnectionConfig, Client, ConnectionInfo, ErrorKind, FromRedisValue, Pipeline, RedisError,
     ServerErrorKind,
 };
 use tokio::sync::{Notify, watch};
@@ -16,8 +16,7 @@ use crate::OpenError;
 use crate::backoff::Backoff;
 use crate::own::Owned;
 
-/// Connections in the pool: the one that all share, and one that checks, or is made for a thread
-/// and then leaves the pool.
+/// Connections in the pool: the one that all share, and one that checks.
 const CONNECTIONS_MAX: usize = 2;
 /// How long connecting may take, the sign-in included.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(1);
@@ -123,7 +122,8 @@ impl Link {
         let config = AsyncConnectionConfig::new()
             .set_connection_timeout(Some(CONNECT_TIMEOUT))
             .set_response_timeout(Some(PROOF_TIMEOUT));
-        let manager = Manager::new_with_config(info, config).map_err(unusable)?;
+        let client = Client::open(info.clone()).map_err(unusable)?;
+        let manager = Manager::new_with_config(info, config.clone()).map_err(unusable)?;
         let pool = Pool::builder(manager)
             .max_size(CONNECTIONS_MAX)
             .runtime(Runtime::Tokio1)
@@ -135,7 +135,7 @@ impl Link {
             .build()
             .map_err(|_| OpenError::Unreachable(Cause::new(Fault::Pool("no runtime"))))?;
         Ok(Self {
-            owned: Owned::new(pool.clone()),
+            owned: Owned::new(client, config),
             pool,
             state: watch::Sender::new(State::Starting),
             doubt: Notify::new(),

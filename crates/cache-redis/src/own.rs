@@ -9,8 +9,8 @@
 use std::cell::RefCell;
 use std::sync::{Arc, Weak};
 
-use deadpool_redis::{Connection, Pool};
 use redis::aio::MultiplexedConnection;
+use redis::{AsyncConnectionConfig, Client};
 use tokio::runtime::{Handle, RuntimeFlavor};
 
 thread_local! {
@@ -28,16 +28,21 @@ struct Own {
 
 /// The connections of a link that belong to threads. They end with their threads, or when their
 /// threads find that the link is gone.
+///
+/// None of them comes out of a pool: a connection that is there already is driven by the runtime that
+/// made it.
 pub(crate) struct Owned {
     link: Arc<()>,
-    pool: Pool,
+    client: Client,
+    config: AsyncConnectionConfig,
 }
 
 impl Owned {
-    pub(crate) fn new(pool: Pool) -> Self {
+    pub(crate) fn new(client: Client, config: AsyncConnectionConfig) -> Self {
         Self {
             link: Arc::new(()),
-            pool,
+            client,
+            config,
         }
     }
 
@@ -59,7 +64,12 @@ impl Owned {
                     generation,
                     connection: None,
                 });
-                runtime.spawn(make(self.pool.clone(), link, generation));
+                runtime.spawn(make(
+                    self.client.clone(),
+                    self.config.clone(),
+                    link,
+                    generation,
+                ));
             }
             None
         })
@@ -76,8 +86,9 @@ impl Owned {
 }
 
 /// Makes a connection that this thread drives.
-async fn make(pool: Pool, link: Weak<()>, generation: u64) {
-    let made = pool.get().await.ok().map(Connection::take);
+async fn make(client: Client, config: AsyncConnectionConfig, link: Weak<()>, generation: u64) {
+    let making = client.get_multiplexed_async_connection_with_config(&config);
+    let made = making.await.ok();
     OWN.with_borrow_mut(|all| {
         let is_asked_for = |it: &&mut Own| it.generation == generation && it.link.ptr_eq(&link);
         if let Some(own) = all.iter_mut().find(is_asked_for) {

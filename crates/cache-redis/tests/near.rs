@@ -8,6 +8,8 @@
 
 mod place;
 
+use std::sync::mpsc;
+use std::thread;
 use std::time::Duration;
 
 use futures_util::future::join_all;
@@ -16,6 +18,8 @@ use tempfile::TempDir;
 use test_rig::Cache;
 use testkit::contract::eventually;
 use testkit::fixtures::unique;
+use tokio::runtime::{Builder, Runtime};
+use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use place::{a_lead, a_list, node_with, options_at, read};
@@ -40,19 +44,35 @@ impl World {
     }
 
     /// How often a command was run.
-    async fn calls(&mut self, command: &str) -> u64 {
-        let mut info = redis::cmd("INFO");
-        let info = info.arg("commandstats");
-        let said: String = info.query_async(&mut self.connection).await.unwrap();
+    async fn calls(&self, command: &str) -> u64 {
         let begin = format!("cmdstat_{command}:calls=");
-        let calls = said.lines().find_map(|line| line.strip_prefix(&begin));
+        let calls = self.info("commandstats", &begin).await;
         calls.map_or(0, |it| it.split_once(',').unwrap().0.parse().unwrap())
+    }
+
+    /// How many connections the server has.
+    async fn clients(&self) -> u64 {
+        let clients = self.info("clients", "connected_clients:").await;
+        clients.unwrap().parse().unwrap()
+    }
+
+    /// What the server says of itself in the line that begins so.
+    async fn info(&self, section: &str, begin: &str) -> Option<String> {
+        let mut info = redis::cmd("INFO");
+        let info = info.arg(section);
+        let said: String = info
+            .query_async(&mut self.connection.clone())
+            .await
+            .unwrap();
+        said.lines()
+            .find_map(|line| line.strip_prefix(begin))
+            .map(str::to_owned)
     }
 }
 
 #[tokio::test]
 async fn of_what_was_read_lately_only_the_token_is_asked_for() {
-    let mut world = World::new().await;
+    let world = World::new().await;
     let node = node_with(&options_at(world.server.address())).await;
     for key in [a_list(), a_lead()] {
         read(&node, &key, "kept").await;
@@ -67,7 +87,7 @@ async fn of_what_was_read_lately_only_the_token_is_asked_for() {
 
 #[tokio::test]
 async fn those_who_read_at_once_ask_together() {
-    let mut world = World::new().await;
+    let world = World::new().await;
     let node = node_with(&options_at(world.server.address())).await;
     let key = a_list();
     read(&node, &key, "kept").await;
@@ -118,4 +138,46 @@ async fn nothing_outlives_a_clearing_elsewhere_or_a_server_that_forgets() {
     assert_eq!(read(&one, &key, "second").await, "second");
     assert_eq!(world.server.command("FLUSHALL").await.unwrap(), "+OK");
     assert_eq!(read(&one, &key, "third").await, "third");
+}
+
+fn runtime() -> Runtime {
+    Builder::new_current_thread().enable_all().build().unwrap()
+}
+
+#[test]
+fn a_thread_drives_its_own_connection() {
+    let serving = runtime();
+    let world = serving.block_on(World::new());
+    let options = options_at(world.server.address());
+    let (send, node) = mpsc::channel();
+    let (stop, stopped) = oneshot::channel::<()>();
+    let connecting = thread::spawn(move || {
+        let connecting = runtime();
+        connecting.block_on(async {
+            send.send(node_with(&options).await).unwrap();
+            let _ = stopped.await;
+        });
+        // Its connections stay, and nobody drives them from here on.
+        connecting
+    });
+    let node = node.recv().unwrap();
+    let key = a_list();
+    serving.block_on(async {
+        let before = world.clients().await;
+        read(&node, &key, "kept").await;
+        eventually("the thread has a connection", async || {
+            (world.clients().await > before).then_some(())
+        })
+        .await;
+    });
+    drop(stop);
+    let _idle = connecting.join().unwrap();
+
+    serving.block_on(async {
+        let before = world.calls("get").await;
+        for _ in 0..5 {
+            assert_eq!(read(&node, &key, "other").await, "kept");
+        }
+        assert_eq!(world.calls("get").await, before + 5);
+    });
 }

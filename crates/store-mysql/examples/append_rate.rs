@@ -28,10 +28,9 @@ use store_mysql::MysqlStore;
 use testkit::flood::intakes;
 use testkit::servers::run_name;
 
-use crate::common::{connect, cpu_us, fresh, run, server_us};
+use crate::common::{CONNECTIONS, append, connect, cpu_us, fresh, halves, run, server_us};
 
 const BATCH: usize = 500;
-const CONNECTIONS: usize = 2;
 /// How many columns `leads` has.
 const COLUMNS: usize = 15;
 const INSERT: &str = "INSERT INTO leads (id, first_name, last_name, email, phone, date_of_birth, \
@@ -77,17 +76,7 @@ async fn append_rate(store: &Arc<MysqlStore>, leads: usize) -> Measured {
     let count = intakes.iter().map(|it| it.leads.len()).sum();
     let halves = halves(intakes);
     let clock = Clock::start();
-    let appending = halves.map(|half| {
-        let store = Arc::clone(store);
-        tokio::spawn(async move {
-            for intake in &half {
-                store.append(intake).await.unwrap();
-            }
-        })
-    });
-    for half in appending {
-        half.await.unwrap();
-    }
+    append(store, halves).await;
     let measured = clock.stop(count);
     let total = store.total(&Filter::default()).await.unwrap();
     assert_eq!(total.count, leads as u64);
@@ -176,14 +165,6 @@ async fn raw_rate(name: &str, rows: &[RawRow], as_text: bool) -> Measured {
         half.await.unwrap();
     }
     clock.stop(count)
-}
-
-fn halves<T>(all: Vec<T>) -> [Vec<T>; CONNECTIONS] {
-    let mut halves = [(); CONNECTIONS].map(|()| Vec::new());
-    for (at, it) in all.into_iter().enumerate() {
-        halves[at % CONNECTIONS].push(it);
-    }
-    halves
 }
 
 /// A rate, and the CPU behind it.

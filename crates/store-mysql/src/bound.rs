@@ -12,26 +12,12 @@ use crate::place::{ROW_BYTES_MAX, bytes_of, length_of};
 
 /// Rows in one statement, longest first.
 const LENGTHS: [usize; 11] = [1_000, 500, 250, 125, 60, 30, 15, 8, 4, 2, 1];
-/// Columns of a row. `attempts` is left out, since a column that says nothing is one value less for
-/// the server to bind: it is [`ATTEMPTS`] then.
-const COLUMNS: [&str; 13] = [
-    "id",
-    "first_name",
-    "last_name",
-    "email",
-    "phone",
-    "date_of_birth",
-    "status",
-    "created_at",
-    "updated_at",
-    "submitted_by",
-    "match_key",
-    "search_text",
-    "attributes",
-];
-const _: () = assert!(COLUMNS.len() + 1 == LeadRow::COLUMNS.len());
+/// Values of a row: all of [`LeadRow::COLUMNS`] but [`LEFT_OUT`].
+const WIDTH: usize = LeadRow::COLUMNS.len() - 1;
+/// A column that says nothing is one value less for the server to bind: it is [`ATTEMPTS`] then.
+const LEFT_OUT: &str = "attempts";
 /// Servers take so many values in one statement.
-const _: () = assert!(LENGTHS[0] * COLUMNS.len() < 65_535);
+const _: () = assert!(LENGTHS[0] * WIDTH < 65_535);
 /// The attempts of every row.
 const ATTEMPTS: u16 = 1;
 /// What the rows of one statement take together at most, where there is more than one.
@@ -45,8 +31,10 @@ pub(crate) const BACKLOG: &str = "INSERT INTO search_backlog (leads, bytes, entr
 static INSERTS: LazyLock<[String; LENGTHS.len()]> = LazyLock::new(|| LENGTHS.map(insert_of));
 
 fn insert_of(length: usize) -> String {
-    let row = format!("({})", ["?"; COLUMNS.len()].join(","));
-    let columns = COLUMNS.join(", ");
+    let row = format!("({})", ["?"; WIDTH].join(","));
+    let mut columns = LeadRow::COLUMNS.to_vec();
+    columns.retain(|it| *it != LEFT_OUT);
+    let columns = columns.join(", ");
     let rows = vec![row; length].join(",");
     format!("INSERT INTO leads ({columns}) VALUES {rows}")
 }
@@ -65,11 +53,11 @@ pub(crate) fn takes(row: &LeadRow<'_>) -> bool {
     row.attempts == ATTEMPTS && bytes_of(row) <= ROW_BYTES_MAX
 }
 
-/// What stands in [`COLUMNS`], row after row.
+/// What stands in the columns of a statement, row after row.
 pub(crate) fn rows(rows: &[LeadRow<'_>]) -> Result<MySqlArguments, Error> {
     let mut values = MySqlArguments::default();
     let bytes = rows.iter().map(bytes_of).sum();
-    values.reserve(rows.len() * COLUMNS.len(), bytes);
+    values.reserve(rows.len() * WIDTH, bytes);
     rows.iter()
         .try_for_each(|row| add(&mut values, row))
         .map_err(Error::Encode)?;

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 
 use kernel::Secret;
+use lead::ports::{Intake, LeadStore as _};
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _};
 use store_mysql::{MysqlStore, Options};
@@ -33,6 +34,33 @@ pub(crate) async fn run(connection: &mut MySqlConnection, statements: &str) {
 
 fn url_of(name: &str) -> String {
     format!("{}/{name}", database_url().trim_end_matches('/'))
+}
+
+/// How many transactions are under way at once.
+pub(crate) const CONNECTIONS: usize = 2;
+
+/// Everything, in turns, in as many parts as there are connections.
+pub(crate) fn halves<T>(all: Vec<T>) -> [Vec<T>; CONNECTIONS] {
+    let mut halves = [(); CONNECTIONS].map(|()| Vec::new());
+    for (at, it) in all.into_iter().enumerate() {
+        halves[at % CONNECTIONS].push(it);
+    }
+    halves
+}
+
+/// Appends all of them, over both connections at once.
+pub(crate) async fn append(store: &Arc<MysqlStore>, halves: [Vec<Intake>; CONNECTIONS]) {
+    let appending = halves.map(|half| {
+        let store = Arc::clone(store);
+        tokio::spawn(async move {
+            for intake in &half {
+                store.append(intake).await.unwrap();
+            }
+        })
+    });
+    for half in appending {
+        half.await.unwrap();
+    }
 }
 
 /// What the server has used, where `SERVER_PID` names its process.

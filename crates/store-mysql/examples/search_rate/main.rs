@@ -32,7 +32,7 @@ use store_mysql::MysqlStore;
 use testkit::flood::intakes;
 use testkit::servers::run_name;
 
-use crate::common::{connect, cpu_us, existing, fresh, run, server_us};
+use crate::common::{append, connect, cpu_us, existing, fresh, halves, run, server_us};
 
 const BATCH: usize = 500;
 /// Leads that are made at a time, so that not all are in memory.
@@ -97,22 +97,9 @@ async fn fill(store: &Arc<MysqlStore>, leads: usize, indexes: bool) -> Measured 
         }
         portion.iter_mut().for_each(name_leads);
         let count = portion.iter().map(|it| it.leads.len()).sum();
-        let mut halves = [Vec::new(), Vec::new()];
-        for (at, intake) in portion.into_iter().enumerate() {
-            halves[at % 2].push(intake);
-        }
+        let halves = halves(portion);
         let clock = Clock::start();
-        let appending = halves.map(|half| {
-            let store = Arc::clone(store);
-            tokio::spawn(async move {
-                for intake in &half {
-                    store.append(intake).await.unwrap();
-                }
-            })
-        });
-        for half in appending {
-            half.await.unwrap();
-        }
+        append(store, halves).await;
         measured.add(&clock, count);
     }
     is_over.store(true, Ordering::Relaxed);
