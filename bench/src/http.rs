@@ -9,6 +9,8 @@ use tokio::net::TcpStream;
 
 /// The longest head of an answer, in bytes.
 const HEAD_MAX: usize = 16 * 1_024;
+/// The most headers of an answer.
+const HEADERS_MAX: usize = 64;
 /// How much is read at once, in bytes.
 const READ: usize = 16 * 1_024;
 
@@ -64,17 +66,16 @@ impl Connection {
     pub(crate) async fn answer(&mut self) -> io::Result<Answer<'_>> {
         let stream = self.stream.as_mut().ok_or(io::ErrorKind::NotConnected)?;
         self.buffer.clear();
-        let head = loop {
-            if let Some(end) = end_of_head(&self.buffer) {
-                break end;
+        let told = loop {
+            read(stream, &mut self.buffer).await?;
+            if let Some(told) = Told::read(&self.buffer)? {
+                break told;
             }
             if self.buffer.len() > HEAD_MAX {
                 return Err(odd("the head of an answer is too long"));
             }
-            read(stream, &mut self.buffer).await?;
         };
-        let told = Told::read(&self.buffer[..head]).ok_or_else(|| odd("an answer is not HTTP"))?;
-        let whole = head + told.length;
+        let whole = told.head + told.length;
         while self.buffer.len() < whole {
             read(stream, &mut self.buffer).await?;
         }
@@ -83,7 +84,7 @@ impl Connection {
         }
         Ok(Answer {
             status: told.status,
-            body: &self.buffer[head..whole],
+            body: &self.buffer[told.head..whole],
         })
     }
 }
@@ -96,40 +97,47 @@ async fn read(stream: &mut TcpStream, buffer: &mut Vec<u8>) -> io::Result<()> {
     }
 }
 
-/// Where the body begins.
-fn end_of_head(bytes: &[u8]) -> Option<usize> {
-    let end = bytes.windows(4).position(|it| it == b"\r\n\r\n")?;
-    Some(end + 4)
-}
-
 /// What the head of an answer tells.
 #[derive(Debug, PartialEq, Eq)]
 struct Told {
+    /// Bytes of the head.
+    head: usize,
     status: u16,
+    /// Bytes of the body.
     length: usize,
     closes: bool,
 }
 
 impl Told {
-    fn read(head: &[u8]) -> Option<Self> {
-        let head = str::from_utf8(head).ok()?;
-        let mut lines = head.split("\r\n");
-        let status = lines.next()?.split(' ').nth(1)?.parse().ok()?;
+    /// None where the head is not all there.
+    fn read(bytes: &[u8]) -> io::Result<Option<Self>> {
+        let mut headers = [httparse::EMPTY_HEADER; HEADERS_MAX];
+        let mut response = httparse::Response::new(&mut headers);
+        let parsed = response.parse(bytes);
+        let httparse::Status::Complete(head) = parsed.map_err(|_| odd("an answer is not HTTP"))?
+        else {
+            return Ok(None);
+        };
         let mut told = Self {
-            status,
+            head,
+            status: response
+                .code
+                .ok_or_else(|| odd("an answer has no status"))?,
             length: 0,
             closes: false,
         };
-        for (name, value) in lines.filter_map(|it| it.split_once(':')) {
-            if name.eq_ignore_ascii_case("content-length") {
-                told.length = value.trim().parse().ok()?;
-            } else if name.eq_ignore_ascii_case("transfer-encoding") {
-                return None;
-            } else if name.eq_ignore_ascii_case("connection") {
-                told.closes = value.trim().eq_ignore_ascii_case("close");
+        for header in response.headers.iter() {
+            if header.name.eq_ignore_ascii_case("content-length") {
+                let length = str::from_utf8(header.value).ok();
+                let length = length.and_then(|it| it.parse().ok());
+                told.length = length.ok_or_else(|| odd("the length of an answer is no number"))?;
+            } else if header.name.eq_ignore_ascii_case("transfer-encoding") {
+                return Err(odd("an answer comes in chunks"));
+            } else if header.name.eq_ignore_ascii_case("connection") {
+                told.closes = header.value.eq_ignore_ascii_case(b"close");
             }
         }
-        Some(told)
+        Ok(Some(told))
     }
 }
 
@@ -163,6 +171,7 @@ pub(crate) fn encoded(text: &str) -> String {
 }
 
 #[cfg(test)]
+#[allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 mod tests {
     use super::*;
 
@@ -170,17 +179,18 @@ mod tests {
     fn a_head_tells_status_and_length() {
         let head = b"HTTP/1.1 202 Accepted\r\ncontent-length: 12\r\nConnection: Close\r\n\r\n";
         let told = Told {
+            head: head.len(),
             status: 202,
             length: 12,
             closes: true,
         };
-        assert_eq!(Told::read(head), Some(told));
-        assert_eq!(end_of_head(head), Some(head.len()));
+        assert_eq!(Told::read(head).unwrap(), Some(told));
+        assert_eq!(Told::read(&head[..head.len() - 1]).unwrap(), None);
     }
 
     #[test]
     fn an_answer_in_chunks_is_not_taken_for_an_empty_one() {
         let head = b"HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n";
-        assert_eq!(Told::read(head), None);
+        assert!(Told::read(head).is_err());
     }
 }

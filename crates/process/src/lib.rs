@@ -3,6 +3,7 @@
 
 mod exit;
 mod logs;
+mod memory;
 pub mod output;
 mod program;
 mod signals;

@@ -10,6 +10,7 @@ use clap::Parser;
 use clap::error::ErrorKind;
 
 use crate::exit::{Exit, Failure};
+use crate::memory;
 use crate::output;
 use crate::signals::Signals;
 
@@ -33,13 +34,15 @@ pub fn parse<C: Parser>() -> Result<C, Exit> {
     })
 }
 
-/// Runs `work` on a runtime with a thread for each core, and tells why it failed.
+/// Runs `work` on a runtime with a thread for each core, and tells why it failed. Meanwhile memory that is
+/// free goes back to the system.
 pub fn run(name: &str, work: impl Future<Output = Result<(), Failure>>) -> ExitCode {
     let runtime = tokio::runtime::Builder::new_multi_thread()
         .enable_all()
         .build()
         .map_err(|error| Failure::failed(format_args!("no runtime: {error}")));
     let done = runtime.and_then(|runtime| {
+        runtime.spawn(memory::give_back());
         let done = runtime.block_on(work);
         runtime.shutdown_timeout(LAST_BREATH);
         done

@@ -11,6 +11,9 @@ use crate::own::Owned;
 use crate::prepare::{Schema, prepare};
 use crate::session::{Trust, connect_options, pool};
 
+/// Of so many connections that read, one may serve as the second one of a read at a time.
+const READERS_A_SECOND: u32 = 4;
+
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
 pub enum OpenError {
@@ -64,7 +67,13 @@ pub fn connect_lazily(options: &Options) -> Result<SqlStore, OpenError> {
         detour: Detour::default(),
     };
     let [writers, readers] = [writers, readers].map(SqlxMySqlConnector::from_sqlx_mysql_pool);
-    Ok(SqlStore::new(writers, readers, Box::new(dialect)))
+    let seconds = options.readers / READERS_A_SECOND;
+    Ok(SqlStore::new(
+        writers,
+        readers,
+        seconds as usize,
+        Box::new(dialect),
+    ))
 }
 
 /// The store with its schema up to date. Several processes may do so at once.

@@ -130,7 +130,7 @@ impl SqlStore {
         };
         let tx = self.snapshot().await?;
         let total = match Search::new(&tx, filter, &condition).await? {
-            Some(search) => search.total().await?,
+            Some(search) => search.total(self).await?,
             None => count_of_table(&tx, condition).await?,
         };
         tx.commit().await?;

@@ -9,6 +9,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use kernel::{Cause, Probe};
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbErr, TransactionTrait};
+use tokio::sync::{Semaphore, SemaphorePermit};
 
 use crate::dialect::Dialect;
 use crate::failure::{Failure, Trouble};
@@ -30,6 +31,13 @@ pub(crate) struct Inner {
     pub(crate) dialect: Box<dyn Dialect>,
     pub(crate) names: Names,
     pub(crate) riders: Riders,
+    seconds: Semaphore,
+}
+
+/// The second transaction of a read. It sees a later moment than the first.
+pub(crate) struct Second<'a> {
+    pub(crate) tx: DatabaseTransaction,
+    _permit: SemaphorePermit<'a>,
 }
 
 /// Transactions that are tried before a conflict counts as an outage.
@@ -45,9 +53,12 @@ pub(crate) trait Work: Sync {
 
 impl SqlStore {
     /// A store that writes through `writer` and reads through `reader`, which never waits for it.
+    /// `seconds` is how many reads at a time may use a second connection of `reader`: less than it
+    /// has, since each of them waits for its second one while it holds the first.
     pub fn new(
         writer: DatabaseConnection,
         reader: DatabaseConnection,
+        seconds: usize,
         dialect: Box<dyn Dialect>,
     ) -> Self {
         Self {
@@ -57,6 +68,7 @@ impl SqlStore {
                 dialect,
                 names: Names::default(),
                 riders: Riders::default(),
+                seconds: Semaphore::new(seconds),
             }),
             segment_leads: SEGMENT_LEADS,
         }
@@ -134,6 +146,19 @@ impl SqlStore {
     pub(crate) async fn snapshot(&self) -> Result<DatabaseTransaction, DbErr> {
         let options = self.inner.dialect.read_options();
         self.inner.reader.begin_with_options(options).await
+    }
+
+    /// Another transaction for a read that has one, so that two statements run at once; none while
+    /// as many others as may have one do.
+    pub(crate) async fn second_snapshot(&self) -> Result<Option<Second<'_>>, DbErr> {
+        let Ok(permit) = self.inner.seconds.try_acquire() else {
+            return Ok(None);
+        };
+        let tx = self.snapshot().await?;
+        Ok(Some(Second {
+            tx,
+            _permit: permit,
+        }))
     }
 
     /// Reads with as many statements as it takes.

@@ -14,6 +14,7 @@ use super::walk::{Order, Walk};
 use crate::entity::lead::{Column, Entity, Model};
 use crate::entity::lead_counter;
 use crate::failure::Trouble;
+use crate::store::SqlStore;
 
 /// With no more leads than this of a status, they are read by their status.
 const FEW: i64 = 2_000;
@@ -94,28 +95,35 @@ impl<'a> Search<'a> {
         Ok(load(self.tx, &ids, order).await?)
     }
 
-    /// How many leads are found.
-    pub(crate) async fn total(self) -> Result<Total, Trouble> {
+    /// How many leads are found. Candidates are compared over a second connection, where there is one,
+    /// while the first one finds the next ones.
+    pub(crate) async fn total(self, store: &SqlStore) -> Result<Total, Trouble> {
         let order = Order::NewestFirst;
         let mut walk = Walk::new(self.tx, order, &self.grams, self.waiting, None).await?;
         let mut count = 0;
-        let mut want = CHUNK;
-        while count <= Total::CAP {
-            let keys = walk.next(want).await?;
-            if keys.is_empty() {
-                break;
-            }
+        let mut keys = walk.next(CHUNK).await?;
+        // A few are compared sooner than another connection is had.
+        let second = match keys.len() {
+            CHUNK => store.second_snapshot().await?,
+            _ => None,
+        };
+        let beside = second.as_ref().map_or(self.tx, |it| &it.tx);
+        while !keys.is_empty() && count <= Total::CAP {
             let is_dense = walk.leads_per_candidate() <= DENSE;
-            want = if is_dense { DENSE_CHUNK } else { CHUNK };
-            for keys in keys.chunks(want) {
-                let candidates = Candidates {
-                    keys,
-                    order,
-                    condition: self.condition,
-                    is_dense,
-                };
-                count += candidates.count(self.tx).await?;
-            }
+            let candidates = Candidates {
+                keys: &keys,
+                order,
+                condition: self.condition,
+                is_dense,
+            };
+            let want = if is_dense { DENSE_CHUNK } else { CHUNK };
+            let counting = async { Ok(candidates.count(beside).await?) };
+            let (passing, next) = tokio::try_join!(counting, walk.next(want))?;
+            count += passing;
+            keys = next;
+        }
+        if let Some(second) = second {
+            second.tx.commit().await?;
         }
         Ok(Total {
             count: count.min(Total::CAP),
