@@ -26,6 +26,10 @@ const CHANNELS: usize = 4;
 const WINDOW_TIMEOUT: Duration = Duration::from_secs(4);
 /// How often a connection proves that it works, at least.
 const PULSE_EVERY: Duration = Duration::from_secs(3);
+/// How long a queue that is gone stays gone before it is declared again. A broker that finds a new one in its place
+/// before it has told those who consumed from the old one takes them over to it, and then keeps what
+/// it should hand to them.
+const DECLARE_AFTER: Duration = Duration::from_secs(1);
 /// How long a connection has to serve until the one before is forgotten.
 const STEADY_AFTER: Duration = Duration::from_secs(10);
 /// How long to wait when somebody has to change a queue first.
@@ -66,6 +70,9 @@ impl Supervisor {
                         }
                         End::Fault(fault) => {
                             tracing::warn!(error = %fault, "publishing starts anew");
+                            if matches!(fault, PublishFault::Returned) {
+                                sleep(DECLARE_AFTER).await;
+                            }
                         }
                         End::Unblocked => continue,
                     }
