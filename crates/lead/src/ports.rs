@@ -320,6 +320,16 @@ pub trait LeadFinder: Send + Sync + 'static {
     /// As [`LeadFinder::find`].
     async fn total(&self, filter: &Filter) -> Result<Total, StoreError>;
 
+    /// A page as [`LeadFinder::list`] gives it, and the total of its filter. For a store that has to look for
+    /// both in the same place, this takes less than one after the other.
+    ///
+    /// # Errors
+    ///
+    /// As [`LeadFinder::find`].
+    async fn list_and_total(&self, query: &ListQuery) -> Result<(Vec<Lead>, Total), StoreError> {
+        Ok((self.list(query).await?, self.total(&query.filter).await?))
+    }
+
     /// Totals by status, and of the leads accepted since `today`.
     ///
     /// # Errors

@@ -3,14 +3,18 @@
 use std::time::Duration;
 
 use async_trait::async_trait;
+use sea_orm::prelude::Uuid;
 use sea_orm::sqlx::MySqlPool;
-use sea_orm::{AccessMode, DatabaseTransaction, DbErr, IsolationLevel, TransactionOptions};
+use sea_orm::{
+    AccessMode, Condition, DatabaseConnection, DatabaseTransaction, DbErr, IsolationLevel,
+    TransactionOptions,
+};
 use store_sql::{Dialect, Failure, LeadRow, NewLeads, Placement};
 
 use crate::detour::Detour;
 use crate::own::Owned;
 use crate::session::Trust;
-use crate::{at_once, errors, place};
+use crate::{at_once, candidates, errors, place};
 
 pub(crate) struct Mysql {
     pub(crate) writers: MySqlPool,
@@ -78,6 +82,16 @@ impl Dialect for Mysql {
             self.detour.begin();
         }
         Ok(are_stored)
+    }
+
+    async fn count(
+        &self,
+        reader: &DatabaseConnection,
+        ids: &[Uuid],
+        condition: &Condition,
+    ) -> Result<u64, DbErr> {
+        let reader = reader.get_mysql_connection_pool();
+        candidates::count(reader, ids, condition).await
     }
 
     async fn place(

@@ -12,6 +12,7 @@
 
 mod at_once;
 mod bound;
+mod candidates;
 mod detour;
 mod dialect;
 mod errors;

@@ -11,8 +11,8 @@ use crate::own::Owned;
 use crate::prepare::{Schema, prepare};
 use crate::session::{Trust, connect_options, pool};
 
-/// Of so many connections that read, one may serve as the second one of a read at a time.
-const READERS_A_SECOND: u32 = 4;
+/// For so many connections that read, one read at a time may use several.
+const READERS_A_WIDE_READ: u32 = 4;
 
 /// Why the store could not be opened.
 #[derive(Debug, thiserror::Error)]
@@ -67,11 +67,11 @@ pub fn connect_lazily(options: &Options) -> Result<SqlStore, OpenError> {
         detour: Detour::default(),
     };
     let [writers, readers] = [writers, readers].map(SqlxMySqlConnector::from_sqlx_mysql_pool);
-    let seconds = options.readers / READERS_A_SECOND;
+    let wide_reads = options.readers / READERS_A_WIDE_READ;
     Ok(SqlStore::new(
         writers,
         readers,
-        seconds as usize,
+        wide_reads as usize,
         Box::new(dialect),
     ))
 }

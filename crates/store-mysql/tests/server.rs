@@ -20,7 +20,6 @@ use testkit::contract::eventually;
 use testkit::fixtures::{
     any_lead, intake_of, lead_of, lead_with_attributes, odd_characters, twin_of, unique,
 };
-use tokio::task::JoinSet;
 
 use self::support::{Database, OwnStore, connections, run, server};
 
@@ -154,35 +153,6 @@ async fn leads_of_which_the_index_knows_nothing_are_found_and_indexed() {
     }
     run(&mut sql, "DELETE FROM leads LIMIT 50").await;
     assert_eq!(store.total(&everybody).await.unwrap().count, 50);
-}
-
-/// Each holds a connection, and would like another one.
-#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
-async fn totals_at_once_do_not_wait_for_each_others_connections() {
-    let own = OwnStore::fresh().await;
-    for _ in 0..3 {
-        let leads: Vec<NewLead> = (0..1_000).map(|_| any_lead()).collect();
-        own.append(&intake_of(&leads)).await.unwrap();
-    }
-    let everybody = Filter {
-        search: SearchText::parse("Lovelace").ok(),
-        ..Filter::default()
-    };
-    for readers in [1, 4, 8] {
-        let options = Options {
-            readers,
-            ..own.database.options()
-        };
-        let store = connect_lazily(&options).unwrap();
-        let mut totals = JoinSet::new();
-        for _ in 0..4 * readers {
-            let (store, everybody) = (store.clone(), everybody.clone());
-            totals.spawn(async move { store.total(&everybody).await.unwrap().count });
-        }
-        for count in totals.join_all().await {
-            assert_eq!(count, 3_000);
-        }
-    }
 }
 
 #[tokio::test]

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use lead::LeadId;
-use sea_orm::{DatabaseTransaction, DbErr, TransactionOptions};
+use sea_orm::{Condition, DatabaseConnection, DatabaseTransaction, DbErr, TransactionOptions};
+use uuid::Uuid;
 
 use crate::failure::Failure;
 use crate::news::NewLeads;
 use crate::row::LeadRow;
+use crate::search::verify;
 
 /// The part of the store that knows its database.
 #[async_trait]
@@ -58,6 +60,21 @@ pub trait Dialect: Send + Sync + 'static {
     async fn store_new(&self, new: &NewLeads<'_>) -> Result<bool, DbErr> {
         let _ = new;
         Ok(false)
+    }
+
+    /// How many of the leads with those ids, of which there are up to 2,000, a condition is true of:
+    /// asked over a connection of `reader`.
+    ///
+    /// # Errors
+    ///
+    /// [`DbErr`].
+    async fn count(
+        &self,
+        reader: &DatabaseConnection,
+        ids: &[Uuid],
+        condition: &Condition,
+    ) -> Result<u64, DbErr> {
+        verify::count(reader, verify::with_ids(ids.to_vec(), condition)).await
     }
 
     /// Writes those rows whose id and match key are free, as if one after the other, says of each

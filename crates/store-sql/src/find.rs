@@ -51,6 +51,10 @@ impl LeadFinder for SqlStore {
         Ok(self.read(self.count(filter)).await?)
     }
 
+    async fn list_and_total(&self, query: &ListQuery) -> Result<(Vec<Lead>, Total), StoreError> {
+        Ok(self.read(self.page_and_count(query)).await?)
+    }
+
     async fn stats(&self, today: Timestamp) -> Result<Stats, StoreError> {
         Ok(self.read(self.totals(today)).await?)
     }
@@ -91,6 +95,25 @@ impl SqlStore {
         };
         tx.commit().await?;
         self.restore(rows).await
+    }
+
+    async fn page_and_count(&self, query: &ListQuery) -> Result<(Vec<Lead>, Total), Trouble> {
+        let filter = &query.filter;
+        if let Position::Offset(skip) = query.position
+            && filter.looks_into_text()
+            && let Some(condition) = condition(filter)
+        {
+            let tx = self.snapshot().await?;
+            if let Some(search) = Search::new(&tx, filter, &condition).await? {
+                let skip = skip as usize;
+                let rows = skip..skip + usize::from(query.limit);
+                let (rows, total) = search.list_and_total(rows, self).await?;
+                tx.commit().await?;
+                return Ok((self.restore(rows).await?, total));
+            }
+            tx.commit().await?;
+        }
+        Ok((self.page(query).await?, self.count(filter).await?))
     }
 
     /// The leads in rows.

@@ -31,13 +31,7 @@ pub(crate) struct Inner {
     pub(crate) dialect: Box<dyn Dialect>,
     pub(crate) names: Names,
     pub(crate) riders: Riders,
-    seconds: Semaphore,
-}
-
-/// The second transaction of a read. It sees a later moment than the first.
-pub(crate) struct Second<'a> {
-    pub(crate) tx: DatabaseTransaction,
-    _permit: SemaphorePermit<'a>,
+    wide_reads: Semaphore,
 }
 
 /// Transactions that are tried before a conflict counts as an outage.
@@ -53,12 +47,12 @@ pub(crate) trait Work: Sync {
 
 impl SqlStore {
     /// A store that writes through `writer` and reads through `reader`, which never waits for it.
-    /// `seconds` is how many reads at a time may use a second connection of `reader`: less than it
-    /// has, since each of them waits for its second one while it holds the first.
+    /// `wide_reads` is how many reads at a time may use more than one connection of `reader`: less than
+    /// it has, since each of them waits for the others while it holds the first.
     pub fn new(
         writer: DatabaseConnection,
         reader: DatabaseConnection,
-        seconds: usize,
+        wide_reads: usize,
         dialect: Box<dyn Dialect>,
     ) -> Self {
         Self {
@@ -68,7 +62,7 @@ impl SqlStore {
                 dialect,
                 names: Names::default(),
                 riders: Riders::default(),
-                seconds: Semaphore::new(seconds),
+                wide_reads: Semaphore::new(wide_reads),
             }),
             segment_leads: SEGMENT_LEADS,
         }
@@ -148,17 +142,10 @@ impl SqlStore {
         self.inner.reader.begin_with_options(options).await
     }
 
-    /// Another transaction for a read that has one, so that two statements run at once; none while
-    /// as many others as may have one do.
-    pub(crate) async fn second_snapshot(&self) -> Result<Option<Second<'_>>, DbErr> {
-        let Ok(permit) = self.inner.seconds.try_acquire() else {
-            return Ok(None);
-        };
-        let tx = self.snapshot().await?;
-        Ok(Some(Second {
-            tx,
-            _permit: permit,
-        }))
+    /// Lets a read that holds a connection use more of those that read, so that its statements
+    /// run at once; none while as many others as may do so do.
+    pub(crate) fn more_connections(&self) -> Option<SemaphorePermit<'_>> {
+        self.inner.wide_reads.try_acquire().ok()
     }
 
     /// Reads with as many statements as it takes.

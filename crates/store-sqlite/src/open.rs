@@ -20,8 +20,8 @@ use crate::errors;
 
 /// Connections that only read.
 const READERS: u32 = 4;
-/// Reads that use two of them at a time.
-const SECONDS: usize = 1;
+/// Reads at a time that may use several of them.
+const WIDE_READS: usize = 1;
 /// How long a statement waits for another process's lock.
 const BUSY_TIMEOUT: Duration = Duration::from_secs(5);
 /// How long a call waits for a connection of its kind.
@@ -94,7 +94,7 @@ async fn finish(
         .await
         .map_err(|error| OpenError::Unavailable(cause_of(driver(error))))?;
     let reader = SqlxSqliteConnector::from_sqlx_sqlite_pool(reader);
-    Ok(SqlStore::new(writer, reader, SECONDS, Box::new(Sqlite)))
+    Ok(SqlStore::new(writer, reader, WIDE_READS, Box::new(Sqlite)))
 }
 
 /// Opens the connection that writes. The step into WAL mode does not wait for other processes that

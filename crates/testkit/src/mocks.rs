@@ -44,6 +44,7 @@ mock! {
         async fn holder(&self, key: &MatchKey) -> Result<Option<LeadId>, StoreError>;
         async fn list(&self, query: &ListQuery) -> Result<Vec<Lead>, StoreError>;
         async fn total(&self, filter: &Filter) -> Result<Total, StoreError>;
+        async fn list_and_total(&self, query: &ListQuery) -> Result<(Vec<Lead>, Total), StoreError>;
         async fn stats(&self, today: Timestamp) -> Result<Stats, StoreError>;
         async fn receipt(&self, id: LeadId) -> Result<Option<Receipt>, StoreError>;
         async fn batch(&self, id: BatchId) -> Result<Option<BatchView>, StoreError>;

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use actix_web::{HttpRequest, HttpResponse, web};
 use lead::ports::{LeadFinder, ReadKey, StoreError};
-use lead::{Filter, ListQuery, Position, SearchText, SearchTextError, Status, Total};
+use lead::{Filter, ListQuery, Position, SearchText, SearchTextError, Status};
 use lead_wire::{AttributesForm, write_lead};
 
 use super::cursor;
@@ -143,12 +143,8 @@ impl Ask {
             // One more than asked for tells whether a page follows.
             limit: self.limit + 1,
         };
-        let mut leads = finder.list(&query).await?;
+        let (mut leads, total) = finder.list_and_total(&query).await?;
         let more = leads.len() > usize::from(self.limit);
-        let total = match self.total_of_last_page(leads.len(), more) {
-            Some(total) => total,
-            None => finder.total(&self.filter).await?,
-        };
         leads.truncate(usize::from(self.limit));
         let next = leads
             .last()
@@ -175,19 +171,6 @@ impl Ask {
         out.extend_from_slice(serde_json::Value::from(pagination).to_string().as_bytes());
         out.push(b'}');
         Ok(Kept::write(&link, &out))
-    }
-
-    /// How many leads a search finds, where its page says that none follows: looking for them once
-    /// more would take as long again.
-    fn total_of_last_page(&self, leads: usize, more: bool) -> Option<Total> {
-        let Position::Offset(before) = self.position else {
-            return None;
-        };
-        let is_last = !more && (leads > 0 || before == 0);
-        (is_last && self.filter.looks_into_text()).then(|| Total {
-            count: u64::from(before) + leads as u64,
-            exact: true,
-        })
     }
 
     /// The value of `Link` for the page after this one.

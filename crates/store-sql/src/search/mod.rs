@@ -15,7 +15,7 @@ mod postings;
 mod segment;
 mod since;
 mod sql;
-mod verify;
+pub(crate) mod verify;
 mod walk;
 mod write;
 

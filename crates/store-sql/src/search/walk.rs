@@ -7,7 +7,7 @@
 use std::cmp::Reverse;
 use std::collections::{BinaryHeap, HashMap};
 
-use sea_orm::{DatabaseTransaction, Value};
+use sea_orm::{Condition, DatabaseTransaction, Value};
 use uuid::Uuid;
 
 use super::backlog::Waiting;
@@ -16,6 +16,7 @@ use super::grams::bucket;
 use super::postings;
 use super::segment::{BLOCK_IDS, ID_BYTES};
 use super::sql::{self, Header, block_place, bucket_place};
+use super::verify::{Candidates, DENSE};
 use crate::failure::{Trouble, Unreadable};
 
 /// Segments that are opened first, and at most, at a time.
@@ -142,9 +143,20 @@ impl<'a> Walk<'a> {
         }
     }
 
-    /// How many leads stand for one candidate, in the backlog and the segments seen so far.
-    pub(super) fn leads_per_candidate(&self) -> usize {
-        self.opened_leads / self.opened_hits.max(1)
+    /// Some that it has given, to be compared with a condition.
+    pub(super) fn candidates<'k>(
+        &self,
+        keys: &'k [u128],
+        condition: &'k Condition,
+    ) -> Candidates<'k> {
+        // In the backlog and the segments seen so far.
+        let leads_per_candidate = self.opened_leads / self.opened_hits.max(1);
+        Candidates {
+            keys,
+            order: self.order,
+            condition,
+            is_dense: leads_per_candidate <= DENSE,
+        }
     }
 
     fn hand_out(&mut self, keys: &mut Vec<u128>, want: usize, bound: Option<u128>) {

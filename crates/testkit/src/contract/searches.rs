@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use lead::{Filter, LeadId, NewLead, Phone, Position, SearchText, Status, Total};
+use lead::{Filter, LeadId, ListQuery, NewLead, Phone, Position, SearchText, Status, Total};
 
 use super::lead_finder::{by_email, by_search, text};
 use super::lead_store::LeadStorePorts;
@@ -211,34 +211,30 @@ pub async fn searches_agree_with_a_look_at_every_lead(ports: &LeadStorePorts) {
 
         let skip = dice.roll(newest.len() + 2);
         let limit = 1 + dice.roll(50);
-        let page = ports.page(
-            &filter,
-            Position::Offset(u32::try_from(skip).unwrap()),
-            u16::try_from(limit).unwrap(),
-        );
-        let expected: Vec<LeadId> = newest.iter().skip(skip).take(limit).copied().collect();
-        assert_eq!(page.await, expected, "{case}, {skip}, {limit}");
-
         let cursor = leads[dice.roll(leads.len())].id;
-        let limit_u16 = u16::try_from(limit).unwrap();
         let older = newest.iter().filter(|it| **it < cursor).take(limit);
-        let page = ports
-            .page(&filter, Position::Before(cursor), limit_u16)
-            .await;
-        assert_eq!(
-            page,
-            older.copied().collect::<Vec<_>>(),
-            "{case}, before {cursor}"
-        );
         let newer = newest.iter().rev().filter(|it| **it > cursor).take(limit);
-        let page = ports
-            .page(&filter, Position::After(cursor), limit_u16)
-            .await;
-        assert_eq!(
-            page,
-            newer.copied().collect::<Vec<_>>(),
-            "{case}, after {cursor}"
-        );
+        let on_page = newest.iter().skip(skip).take(limit);
+        let pages = [
+            (
+                Position::Offset(u32::try_from(skip).unwrap()),
+                on_page.copied().collect::<Vec<_>>(),
+            ),
+            (Position::Before(cursor), older.copied().collect()),
+            (Position::After(cursor), newer.copied().collect()),
+        ];
+        for (position, expected) in pages {
+            let query = ListQuery {
+                filter: filter.clone(),
+                position,
+                limit: u16::try_from(limit).unwrap(),
+            };
+            let page = ports.finder.list(&query).await.unwrap();
+            let ids: Vec<LeadId> = page.iter().map(|it| it.id).collect();
+            assert_eq!(ids, expected, "{case}, {query:?}");
+            let both = ports.finder.list_and_total(&query).await.unwrap();
+            assert_eq!(both, (page, exactly(newest.len())), "{case}, {query:?}");
+        }
     }
 }
 
