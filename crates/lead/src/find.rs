@@ -109,6 +109,14 @@ pub struct Total {
 impl Total {
     /// Where counting ends for filters that look into texts.
     pub const CAP: u64 = 10_000;
+
+    /// What is told of so many where counting ends at [`Total::CAP`].
+    pub fn up_to_cap(count: u64) -> Self {
+        Self {
+            count: count.min(Self::CAP),
+            exact: count <= Self::CAP,
+        }
+    }
 }
 
 /// Totals of the store.

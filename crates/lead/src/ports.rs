@@ -320,7 +320,7 @@ pub trait LeadFinder: Send + Sync + 'static {
     /// As [`LeadFinder::find`].
     async fn total(&self, filter: &Filter) -> Result<Total, StoreError>;
 
-    /// A page as [`LeadFinder::list`] gives it, and the total of its filter. For a store that has to look for
+    /// A page as [`LeadFinder::list`] gives it, and the total of its filter. Where a store looks for
     /// both in the same place, this takes less than one after the other.
     ///
     /// # Errors

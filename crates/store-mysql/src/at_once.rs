@@ -12,13 +12,13 @@
 //! Whatever fails, nothing is stored, and the long way decides.
 
 use sea_orm::DbErr;
-use sea_orm::RuntimeErr::SqlxError;
 use sea_orm::sqlx::mysql::{MySqlArguments, MySqlConnection};
 use sea_orm::sqlx::pool::PoolConnection;
 use sea_orm::sqlx::{AssertSqlSafe, Error, Executor as _, MySql, MySqlPool, query_with};
 use store_sql::{LeadRow, NewLeads, SubmissionChange, id_range};
 
 use crate::bound;
+use crate::errors::broken;
 use crate::literals::Literals;
 use crate::own::{Borrowed, Owned};
 use crate::place::bytes_of;
@@ -158,10 +158,6 @@ impl Drop for Lent {
             connection.close_on_drop();
         }
     }
-}
-
-fn broken(error: Error) -> DbErr {
-    DbErr::Exec(SqlxError(error.into()))
 }
 
 /// A text with room for the leads' rows, if they take so many bytes, and for all the rest.

@@ -6,14 +6,15 @@
 use sea_orm::prelude::Uuid;
 use sea_orm::sea_query::{Alias, Expr, MysqlQueryBuilder, Query};
 use sea_orm::sqlx::{AssertSqlSafe, MySqlPool, Row as _, raw_sql};
-use sea_orm::{Condition, DbErr, RuntimeErr, SqlxError};
+use sea_orm::{Condition, DbErr};
 
+use crate::errors::broken;
 use crate::literals::Literals;
 
 /// Bytes of an id in a list, with what stands around its digits.
 const ID_BYTES: usize = 36;
 
-/// How many of the leads with those ids a condition is true of.
+/// How many of the leads with those ids, of which there is at least one, a condition is true of.
 pub(crate) async fn count(
     reader: &MySqlPool,
     ids: &[Uuid],
@@ -21,12 +22,8 @@ pub(crate) async fn count(
 ) -> Result<u64, DbErr> {
     let text = AssertSqlSafe(text(ids, condition));
     let counting = async { raw_sql(text).fetch_one(reader).await?.try_get(0) };
-    let count: i64 = counting.await.map_err(driver)?;
+    let count: i64 = counting.await.map_err(broken)?;
     Ok(count.unsigned_abs())
-}
-
-fn driver(error: SqlxError) -> DbErr {
-    DbErr::Query(RuntimeErr::SqlxError(error.into()))
 }
 
 fn text(ids: &[Uuid], condition: &Condition) -> String {

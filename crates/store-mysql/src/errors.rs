@@ -172,6 +172,11 @@ pub(crate) fn kind_of_error(error: &SqlxError) -> Option<Kind> {
     Some(kind_of(number, error.code().as_deref()))
 }
 
+/// What the driver says of a statement that it was given directly.
+pub(crate) fn broken(error: SqlxError) -> DbErr {
+    DbErr::Exec(RuntimeErr::SqlxError(error.into()))
+}
+
 /// The driver's error within an error of the layer above.
 pub(crate) fn driver_of(error: &DbErr) -> Option<&SqlxError> {
     match error {

@@ -41,18 +41,12 @@ async fn totals_at_once_do_not_wait_for_each_others_connections() {
     }
 }
 
-/// So many of them, and so far apart, that their ids are listed in statements of their own.
+/// So many of them, and so far apart, that their ids are listed in statements of their own, the last of
+/// which lists one: for a total, and for a page with its total.
 #[tokio::test]
 async fn a_total_of_scattered_leads_is_exact() {
-    const FOUND: u64 = 1_100;
+    const APART: usize = 14;
     let own = OwnStore::fresh().await;
-    let mut leads: Vec<NewLead> = (0..14 * FOUND).map(|_| any_lead()).collect();
-    for lead in leads.iter_mut().step_by(14) {
-        lead.details.last_name = name("O'Hara \\ Zw\u{f6}lf");
-    }
-    for leads in leads.chunks(1_000) {
-        own.append(&intake_of(leads)).await.unwrap();
-    }
     let query = ListQuery {
         filter: Filter {
             search: SearchText::parse("o'hara \\ zw\u{f6}").ok(),
@@ -61,14 +55,25 @@ async fn a_total_of_scattered_leads_is_exact() {
         position: Position::Offset(1),
         limit: 10,
     };
-    let (page, total) = own.list_and_total(&query).await.unwrap();
-    let newest: Vec<LeadId> = leads.iter().step_by(14).rev().map(|it| it.id).collect();
-    let page: Vec<LeadId> = page.iter().map(|it| it.id).collect();
-    assert_eq!(page, newest[1..11]);
-    let expected = Total {
-        count: FOUND,
-        exact: true,
-    };
-    assert_eq!(total, expected);
-    assert_eq!(own.total(&query.filter).await.unwrap(), expected);
+    let mut newest: Vec<LeadId> = Vec::new();
+    for count in [991, 1_007] {
+        let mut leads: Vec<NewLead> = (newest.len()..count)
+            .flat_map(|_| (0..APART).map(|_| any_lead()))
+            .collect();
+        for lead in leads.iter_mut().step_by(APART) {
+            lead.details.last_name = name("O'Hara \\ Zw\u{f6}lf");
+            newest.insert(0, lead.id);
+        }
+        for leads in leads.chunks(1_000) {
+            own.append(&intake_of(leads)).await.unwrap();
+        }
+        let total = Total {
+            count: count as u64,
+            exact: true,
+        };
+        assert_eq!(own.total(&query.filter).await.unwrap(), total);
+        let (page, of_page) = own.list_and_total(&query).await.unwrap();
+        let page: Vec<LeadId> = page.iter().map(|it| it.id).collect();
+        assert_eq!((&page[..], of_page), (&newest[1..11], total));
+    }
 }

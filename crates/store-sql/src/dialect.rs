@@ -10,7 +10,7 @@ use uuid::Uuid;
 use crate::failure::Failure;
 use crate::news::NewLeads;
 use crate::row::LeadRow;
-use crate::search::verify;
+use crate::search::count_with_ids;
 
 /// The part of the store that knows its database.
 #[async_trait]
@@ -62,7 +62,7 @@ pub trait Dialect: Send + Sync + 'static {
         Ok(false)
     }
 
-    /// How many of the leads with those ids, of which there are up to 2,000, a condition is true of:
+    /// How many of the leads with those ids, of which there are 1 to 1,250, a condition is true of:
     /// asked over a connection of `reader`.
     ///
     /// # Errors
@@ -74,7 +74,7 @@ pub trait Dialect: Send + Sync + 'static {
         ids: &[Uuid],
         condition: &Condition,
     ) -> Result<u64, DbErr> {
-        verify::count(reader, verify::with_ids(ids.to_vec(), condition)).await
+        count_with_ids(reader, ids, condition).await
     }
 
     /// Writes those rows whose id and match key are free, as if one after the other, says of each

@@ -99,21 +99,31 @@ impl SqlStore {
 
     async fn page_and_count(&self, query: &ListQuery) -> Result<(Vec<Lead>, Total), Trouble> {
         let filter = &query.filter;
-        if let Position::Offset(skip) = query.position
-            && filter.looks_into_text()
-            && let Some(condition) = condition(filter)
-        {
-            let tx = self.snapshot().await?;
-            if let Some(search) = Search::new(&tx, filter, &condition).await? {
-                let skip = skip as usize;
-                let rows = skip..skip + usize::from(query.limit);
-                let (rows, total) = search.list_and_total(rows, self).await?;
-                tx.commit().await?;
-                return Ok((self.restore(rows).await?, total));
-            }
-            tx.commit().await?;
-        }
-        Ok((self.page(query).await?, self.count(filter).await?))
+        let (Position::Offset(skip), true) = (query.position, filter.looks_into_text()) else {
+            return Ok((self.page(query).await?, self.count(filter).await?));
+        };
+        let Some(condition) = condition(filter) else {
+            return Ok((Vec::new(), Total::up_to_cap(0)));
+        };
+        let tx = self.snapshot().await?;
+        let search = Search::new(&tx, filter, &condition).await?;
+        let (rows, total) = if let Some(search) = search {
+            let skip = skip as usize;
+            let rows = skip..skip + usize::from(query.limit);
+            search.list_and_total(rows, self).await?
+        } else {
+            let rows = page_of_table(query, condition.clone()).all(&tx).await?;
+            let is_last = rows.len() < usize::from(query.limit);
+            let total = if is_last && (skip == 0 || !rows.is_empty()) {
+                // Reading the table once more would tell the same.
+                Total::up_to_cap(u64::from(skip) + rows.len() as u64)
+            } else {
+                count_of_table(&tx, condition).await?
+            };
+            (rows, total)
+        };
+        tx.commit().await?;
+        Ok((self.restore(rows).await?, total))
     }
 
     /// The leads in rows.
@@ -146,10 +156,7 @@ impl SqlStore {
 
     async fn count_up_to_cap(&self, filter: &Filter) -> Result<Total, Trouble> {
         let Some(condition) = condition(filter) else {
-            return Ok(Total {
-                count: 0,
-                exact: true,
-            });
+            return Ok(Total::up_to_cap(0));
         };
         let tx = self.snapshot().await?;
         let total = match Search::new(&tx, filter, &condition).await? {
@@ -257,11 +264,7 @@ async fn count_of_table(tx: &DatabaseTransaction, condition: Condition) -> Resul
         Some(row) => row.try_get("", "found_count")?,
         None => 0,
     };
-    let count = count.unsigned_abs();
-    Ok(Total {
-        count: count.min(Total::CAP),
-        exact: count <= Total::CAP,
-    })
+    Ok(Total::up_to_cap(count.unsigned_abs()))
 }
 
 /// The least id that a lead accepted at `moment` can have.

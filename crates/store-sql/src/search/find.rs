@@ -166,10 +166,7 @@ async fn total(
         count += passing;
         keys = next;
     }
-    Ok(Total {
-        count: count.min(Total::CAP),
-        exact: count <= Total::CAP,
-    })
+    Ok(Total::up_to_cap(count))
 }
 
 /// The leads of some of the keys, in their order.

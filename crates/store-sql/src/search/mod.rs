@@ -15,7 +15,7 @@ mod postings;
 mod segment;
 mod since;
 mod sql;
-pub(crate) mod verify;
+mod verify;
 mod walk;
 mod write;
 
@@ -23,3 +23,4 @@ pub(crate) use self::backlog::{entries_of, put};
 pub(crate) use self::find::Search;
 pub(crate) use self::segment::SEGMENT_LEADS;
 pub(crate) use self::since::count_since;
+pub(crate) use self::verify::count_with_ids;

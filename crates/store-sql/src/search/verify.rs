@@ -12,15 +12,20 @@ use crate::store::SqlStore;
 /// last candidate is cheaper than reading each candidate by its id: one in a row takes 0.25 µs,
 /// one by its id 3.5 µs.
 pub(super) const DENSE: usize = 12;
-/// How many ids a list in a statement has. From 1,000 values on `MariaDB` makes a table of them,
-/// which is cheaper for lists that are much longer.
-const LENGTHS: [usize; 5] = [16, 64, 256, CHUNK, COUNTED / 2];
+/// How many ids a list of bound values has. From 1,000 on `MariaDB` makes a table of them; the
+/// longest is that of a dialect that binds the ids of [`Dialect::count`](crate::Dialect::count).
+const LENGTHS: [usize; 5] = [16, 64, 256, CHUNK, LISTED];
 /// The most candidates that are looked at at a time.
 pub(super) const CHUNK: usize = 990;
-/// The most candidates that are counted at a time over two connections of their own.
-pub(super) const COUNTED: usize = 2_500;
+/// The most candidates that are counted at a time over two connections of their own: half of them
+/// over each.
+pub(super) const COUNTED: usize = 2 * LISTED;
+/// The most ids that a dialect is asked to count.
+const LISTED: usize = 1_250;
+/// Fewer candidates are counted over one connection.
+const SHARED_MIN: usize = 256;
 
-/// Some candidates that follow each other, and the condition that each row has to meet.
+/// Some candidates that follow each other, at least one, and the condition that each row has to meet.
 pub(super) struct Candidates<'a> {
     pub(super) keys: &'a [u128],
     pub(super) order: Order,
@@ -51,13 +56,16 @@ impl Candidates<'_> {
         count(tx, self.rows()).await
     }
 
-    /// How many pass, over two other connections than that of the search.
+    /// How many pass, over one or two other connections than that of the search.
     pub(super) async fn count_beside(&self, store: &SqlStore) -> Result<u64, DbErr> {
         let (dialect, reader) = (&store.inner.dialect, store.reader());
         if self.is_dense {
             return count(reader, self.rows()).await;
         }
         let ids: Vec<Uuid> = self.keys.iter().map(|it| self.order.id(*it)).collect();
+        if ids.len() < SHARED_MIN {
+            return dialect.count(reader, &ids, self.condition).await;
+        }
         let (some, others) = ids.split_at(ids.len() / 2);
         let (some, others) = tokio::try_join!(
             dialect.count(reader, some, self.condition),
@@ -78,15 +86,22 @@ impl Candidates<'_> {
     }
 }
 
-/// The condition of rows with one of those ids that pass.
-pub(crate) fn with_ids(ids: Vec<Uuid>, condition: &Condition) -> Condition {
+/// How many of the leads with those ids a condition is true of, with the ids bound.
+pub(crate) async fn count_with_ids(
+    db: &impl ConnectionTrait,
+    ids: &[Uuid],
+    condition: &Condition,
+) -> Result<u64, DbErr> {
+    count(db, with_ids(ids.to_vec(), condition)).await
+}
+
+fn with_ids(ids: Vec<Uuid>, condition: &Condition) -> Condition {
     Condition::all()
         .add(Column::Id.is_in(filled_up(ids)))
         .add(condition.clone())
 }
 
-/// How many leads a condition is true of.
-pub(crate) async fn count(db: &impl ConnectionTrait, condition: Condition) -> Result<u64, DbErr> {
+async fn count(db: &impl ConnectionTrait, condition: Condition) -> Result<u64, DbErr> {
     let select = Query::select()
         .expr(Expr::cust("COUNT(*)"))
         .from(Entity)

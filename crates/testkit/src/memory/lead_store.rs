@@ -367,10 +367,10 @@ impl LeadFinder for MemoryLeadStore {
             .values()
             .filter(|it| matches(filter, it))
             .count() as u64;
-        let exact = !filter.looks_into_text() || count <= Total::CAP;
-        Ok(Total {
-            count: if exact { count } else { Total::CAP },
-            exact,
+        Ok(if filter.looks_into_text() {
+            Total::up_to_cap(count)
+        } else {
+            Total { count, exact: true }
         })
     }
 
