@@ -38,6 +38,8 @@ const PROTOCOL_HEADER: [u8; 8] = *b"AMQP\x00\x00\x09\x01";
 mod code {
     /// The login, or a permission, was refused.
     pub(super) const ACCESS_REFUSED: u16 = 403;
+    /// What was named is not there.
+    pub(super) const NOT_FOUND: u16 = 404;
     /// Somebody else's queue.
     pub(super) const RESOURCE_LOCKED: u16 = 405;
     /// What was declared is there with other arguments.
@@ -82,6 +84,8 @@ pub(crate) enum LinkFault {
     Ended,
     #[error("the broker has forgotten who consumes")]
     Forgotten,
+    #[error("the broker cancelled a subscription, its queue is not there")]
+    Cancelled,
     #[error("no connection to be had: {0}")]
     Pool(&'static str),
 }
@@ -90,6 +94,18 @@ impl LinkFault {
     /// Trying again soon does not help: somebody has to change something.
     pub(crate) fn is_lasting(&self) -> bool {
         matches!(self.clone().into(), OpenError::Topology { .. })
+    }
+
+    /// A queue is not there.
+    pub(crate) fn is_gone(&self) -> bool {
+        match self {
+            Self::Cancelled => true,
+            Self::Failed(error) => matches!(
+                error.kind(),
+                ErrorKind::ProtocolError(refusal) if refusal.get_id() == code::NOT_FOUND
+            ),
+            Self::Slow | Self::Ended | Self::Forgotten | Self::Pool(_) => false,
+        }
     }
 }
 
@@ -218,9 +234,11 @@ impl Broker {
 fn hook_error(fault: LinkFault) -> HookError {
     match fault {
         LinkFault::Failed(error) => HookError::Backend(error),
-        LinkFault::Slow | LinkFault::Ended | LinkFault::Forgotten | LinkFault::Pool(_) => {
-            HookError::message("the broker did not answer in time")
-        }
+        LinkFault::Slow
+        | LinkFault::Ended
+        | LinkFault::Forgotten
+        | LinkFault::Cancelled
+        | LinkFault::Pool(_) => HookError::message("the broker did not answer in time"),
     }
 }
 

@@ -117,7 +117,7 @@ async fn pump(mut consumer: Consumer, source: Arc<Source>, inbox: Arc<Inbox>) ->
         match consumer.next().await {
             Some(Ok(delivery)) => inbox.put(&source, delivery).await,
             Some(Err(error)) => return error.into(),
-            None => return LinkFault::Ended,
+            None => return LinkFault::Cancelled,
         }
     }
 }
@@ -134,7 +134,7 @@ async fn move_on(
         let delivery = match failed.next().await {
             Some(Ok(delivery)) => delivery,
             Some(Err(error)) => return error.into(),
-            None => return LinkFault::Ended,
+            None => return LinkFault::Cancelled,
         };
         tracing::warn!(
             bytes = delivery.data.len(),

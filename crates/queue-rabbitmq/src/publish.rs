@@ -26,9 +26,9 @@ const CHANNELS: usize = 4;
 const WINDOW_TIMEOUT: Duration = Duration::from_secs(4);
 /// How often a connection proves that it works, at least.
 const PULSE_EVERY: Duration = Duration::from_secs(3);
-/// How long a queue that is gone stays gone before it is declared again. A broker that finds a new one in its place
-/// before it has told those who consumed from the old one takes them over to it, and then keeps what
-/// it should hand to them.
+/// How long a queue that is gone stays gone before it is declared again, however that was found out. A
+/// broker that finds a new one in its place before it has told those who consumed from the old one
+/// takes them over to it, and then keeps what it should hand to them.
 const DECLARE_AFTER: Duration = Duration::from_secs(1);
 /// How long a connection has to serve until the one before is forgotten.
 const STEADY_AFTER: Duration = Duration::from_secs(10);
@@ -71,7 +71,7 @@ impl Supervisor {
                         End::Fault(fault) => {
                             tracing::warn!(error = %fault, "publishing starts anew");
                             if matches!(fault, PublishFault::Returned) {
-                                sleep(DECLARE_AFTER).await;
+                                outage.next = Next::Declare;
                             }
                         }
                         End::Unblocked => continue,
@@ -204,7 +204,18 @@ pub(crate) async fn pulse(channel: &Channel, topology: &Topology, consumers: u32
 #[derive(Default)]
 pub(crate) struct Outage {
     backoff: Option<Backoff>,
-    is_lasting: bool,
+    next: Next,
+}
+
+/// When to connect again.
+#[derive(Clone, Copy, Default)]
+enum Next {
+    #[default]
+    Soon,
+    /// A queue is gone, and connecting declares it.
+    Declare,
+    /// Somebody has to change something first.
+    Lasting,
 }
 
 impl Outage {
@@ -216,12 +227,18 @@ impl Outage {
             tracing::debug!(error = %cause, "{what} yet");
         }
         self.backoff.get_or_insert_with(Backoff::new);
-        self.is_lasting = fault.is_lasting();
+        self.next = if fault.is_lasting() {
+            Next::Lasting
+        } else if fault.is_gone() {
+            Next::Declare
+        } else {
+            Next::Soon
+        };
     }
 
     /// A connection served for so long; one that fails at once is part of the outage still.
     pub(crate) fn ended_before(&mut self, served: Duration) {
-        self.is_lasting = false;
+        self.next = Next::Soon;
         if served >= STEADY_AFTER {
             self.backoff = None;
         }
@@ -229,10 +246,14 @@ impl Outage {
 
     pub(crate) async fn wait(&mut self, wake: &Notify) {
         let backoff = self.backoff.get_or_insert_with(Backoff::new);
-        let wait = if self.is_lasting {
-            LASTING_WAIT
-        } else {
-            backoff.next_wait()
+        let wait = match self.next {
+            Next::Soon => backoff.next_wait(),
+            Next::Declare => {
+                // Whoever is in a hurry waits as well.
+                sleep(DECLARE_AFTER).await;
+                backoff.next_wait()
+            }
+            Next::Lasting => LASTING_WAIT,
         };
         tokio::select! {
             () = sleep(wait) => {}

@@ -13,7 +13,10 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use kernel::{Batch, Probe as _, Secret};
-use lapin::options::{BasicGetOptions, BasicRejectOptions, QueueDeleteOptions};
+use lapin::options::{
+    BasicGetOptions, BasicRejectOptions, QueueDeclareOptions, QueueDeleteOptions,
+};
+use lapin::types::FieldTable;
 use lapin::uri::AMQPUri;
 use lead::ports::{
     Delivery, DeliveryTag, LeadConsumer as _, LeadPublisher as _, QueueError, QueueMonitor as _,
@@ -22,7 +25,7 @@ use lead::ports::{
 use lead::{Lane, LeadId, Message, RetryPolicy};
 use queue_rabbitmq::{Options, RabbitQueue, Role};
 use test_rig::{Direction, Proxy};
-use testkit::contract::PATIENCE;
+use testkit::contract::{PATIENCE, eventually};
 use testkit::fixtures::any_message;
 use testkit::servers::queue_url;
 use tokio::task::JoinSet;
@@ -120,6 +123,16 @@ async fn delete(queue: &str) {
     channel.queue_delete(queue.into(), options).await.unwrap();
 }
 
+async fn is_there(queue: &str) -> bool {
+    let (_connection, channel) = bare_channel().await;
+    let options = QueueDeclareOptions {
+        passive: true,
+        ..QueueDeclareOptions::default()
+    };
+    let looked = channel.queue_declare(queue.into(), options, FieldTable::default());
+    looked.await.is_ok()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_window_with_one_message_that_no_queue_takes_is_refused_whole() {
     let place = Place::new();
@@ -151,6 +164,27 @@ async fn a_work_queue_that_was_deleted_refuses_and_comes_back() {
     assert_eq!(delivery.payload, Ok(kept));
     settle(&queue, delivery.tag, Settlement::Done).await;
     queue.probe().await.unwrap();
+}
+
+/// Nobody publishes, so that who consumes, and who looks whether all is well, find out.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_work_queue_that_was_deleted_stays_away_until_all_who_consume_are_told() {
+    let place = Place::new();
+    let queue = place.consumer().await;
+    let work = place.queue("leads.work.v1");
+    let deleted_at = Instant::now();
+    delete(&work).await;
+    eventually("the queue is declared again", async || {
+        is_there(&work).await.then_some(())
+    })
+    .await;
+    assert!(deleted_at.elapsed() >= Duration::from_secs(1));
+
+    let message = any_message(1);
+    publish_at_last(&queue, &message).await;
+    let delivery = one(&queue).await;
+    assert_eq!(delivery.payload, Ok(message));
+    settle(&queue, delivery.tag, Settlement::Done).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
