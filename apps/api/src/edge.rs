@@ -33,6 +33,9 @@ pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("rateli
 /// Paths below this one tell how healthy the process is; they are served whatever else is shed.
 const HEALTH: &str = "/api/v1/health";
 
+/// What stands before a token (RFC 6750, section 2.1), in any case.
+const SCHEME: &[u8] = b"Bearer ";
+
 /// Serves a request, from its first look to the last header of its answer.
 pub(crate) async fn edge(
     services: web::Data<Services>,
@@ -196,10 +199,12 @@ async fn authenticate(
 
 /// The token of an `Authorization` header of the scheme `Bearer`.
 pub(crate) fn bearer(value: &HeaderValue) -> Option<&str> {
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme
-        .eq_ignore_ascii_case("bearer")
-        .then(|| token.trim_matches(' '))
+    let (scheme, token) = value.as_bytes().split_at_checked(SCHEME.len())?;
+    if !scheme.eq_ignore_ascii_case(SCHEME) {
+        return None;
+    }
+    // Faster than the value's own look at each byte, which a token has hundreds of.
+    Some(std::str::from_utf8(token).ok()?.trim_matches(' '))
 }
 
 /// The `Content-Length` of a request.

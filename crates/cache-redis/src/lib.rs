@@ -35,6 +35,7 @@
 mod backoff;
 mod cache;
 mod claims;
+mod deadline;
 mod debt;
 mod flight;
 mod leases;

@@ -12,9 +12,9 @@ use redis::{
 use tokio::sync::{Notify, watch};
 use tokio::time::{Instant, sleep, timeout, timeout_at};
 
-use crate::OpenError;
 use crate::backoff::Backoff;
 use crate::own::Owned;
+use crate::{OpenError, deadline};
 
 /// Connections in the pool: the one that all share, and one that checks.
 const CONNECTIONS_MAX: usize = 2;
@@ -161,11 +161,11 @@ impl Link {
         until: Instant,
     ) -> Result<T, Fault> {
         let mut connection = self.connection(patience, until).await?;
-        let answer = timeout_at(until, question.query_async(&mut connection)).await;
+        let answer = deadline::by(until, question.query_async(&mut connection)).await;
         let fault = match answer {
-            Ok(Ok(answer)) => return Ok(answer),
-            Ok(Err(error)) => Fault::Failed(error),
-            Err(_) => Fault::Slow,
+            Some(Ok(answer)) => return Ok(answer),
+            Some(Err(error)) => Fault::Failed(error),
+            None => Fault::Slow,
         };
         if !fault.is_unknown_script() {
             self.owned.forget();
