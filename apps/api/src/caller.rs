@@ -7,10 +7,11 @@ use std::future::{Ready, ready};
 use std::net::IpAddr;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 use auth::{Principal, Role, Verified};
 
 use crate::failure::unavailable;
+use crate::head::Head;
 use crate::problem::{Problem, ProblemKind};
 
 /// Who may use a route.
@@ -62,12 +63,9 @@ pub struct Caller(pub Principal);
 pub struct Admin(pub Principal);
 
 fn admitted(request: &HttpRequest, who: Who) -> Result<Principal, Problem> {
-    let extensions = request.extensions();
-    let principal = extensions.get::<Principal>();
-    who.admit(principal)?;
-    principal
-        .cloned()
-        .ok_or_else(|| ProblemKind::Unauthenticated.into())
+    let principal = Head::of(request, |it| it.caller);
+    who.admit(principal.as_ref())?;
+    principal.ok_or_else(|| ProblemKind::Unauthenticated.into())
 }
 
 impl FromRequest for Submitter {
@@ -106,7 +104,7 @@ impl FromRequest for ClientAddress {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let address = request.extensions().get::<Self>().copied();
+        let address = Head::of(request, |it| Some(Self(it.address)));
         ready(address.ok_or_else(|| ProblemKind::Internal.into()))
     }
 }

@@ -3,32 +3,31 @@
 use std::net::{IpAddr, Ipv4Addr};
 use std::panic::AssertUnwindSafe;
 use std::sync::atomic::{AtomicUsize, Ordering};
-use std::time::Duration;
 
 use actix_web::body::{BoxBody, MessageBody};
 use actix_web::dev::{ServiceRequest, ServiceResponse, Url};
-use actix_web::http::header::{self, HeaderMap, HeaderName, HeaderValue};
+use actix_web::http::header::{self, HeaderMap, HeaderValue};
 use actix_web::http::{Method, StatusCode, Uri};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpResponse, web};
-use auth::{Allowance, AuthenticateError, Principal, Quota, ThrottleKey};
+use auth::{AuthenticateError, Principal, ThrottleKey};
 use futures_util::FutureExt;
 use kernel::ThreadKey;
 use tracing::Instrument;
+use uuid::Uuid;
 
 use crate::address::client_address;
-use crate::caller::{ClientAddress, Who};
+use crate::caller::Who;
 use crate::cors;
 use crate::failure::unavailable;
+use crate::head::Head;
 use crate::limits;
 use crate::params::Params;
-use crate::path_id::{PathId, parse_id};
+use crate::path_id::parse_id;
 use crate::problem::{Problem, ProblemKind};
+use crate::rate::Taken;
 use crate::services::Services;
 use crate::thread::THREAD_KEY_HEADER;
-
-pub(crate) const RATE_LIMIT: HeaderName = HeaderName::from_static("ratelimit");
-pub(crate) const RATE_LIMIT_POLICY: HeaderName = HeaderName::from_static("ratelimit-policy");
 
 /// Paths below this one tell how healthy the process is; they are served whatever else is shed.
 const HEALTH: &str = "/api/v1/health";
@@ -48,8 +47,6 @@ pub(crate) async fn edge(
         .peer_addr()
         .map_or(IpAddr::V4(Ipv4Addr::UNSPECIFIED), |it| it.ip());
     let address = client_address(peer, request.headers(), &services.settings.trusted_proxies);
-    request.extensions_mut().insert(thread.clone());
-    request.extensions_mut().insert(ClientAddress(address));
     let span = tracing::info_span!("request", thread_key = %thread);
     serve(&services, request, next, &thread, address)
         .instrument(span)
@@ -68,11 +65,18 @@ async fn serve(
     let gate = gate(services, &request, address, origin.is_some(), &mut rate);
     let gate = AssertUnwindSafe(gate).catch_unwind().await;
     let mut response = match gate.unwrap_or_else(|_| Err(panicked(thread))) {
-        Ok(Gate::Pass(form)) => match Slot::take(services, request.path()) {
+        Ok(Gate::Pass(pass)) => match Slot::take(services, request.path()) {
             Some(_slot) => {
-                if let Some(form) = form {
+                if let Some(form) = pass.form {
                     request.match_info_mut().set(Url::new(form));
                 }
+                request.extensions_mut().insert(Head {
+                    thread: thread.clone(),
+                    address,
+                    caller: pass.caller,
+                    params: Some(pass.params),
+                    id: pass.id,
+                });
                 refusals_as_problems(next.call(request).await?, thread)
             }
             None => refuse(request, &unavailable(ProblemKind::Overloaded), thread),
@@ -92,7 +96,9 @@ async fn serve(
         headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     }
     if let Some(rate) = rate {
-        rate.add_headers(headers);
+        for (name, value) in rate.headers() {
+            headers.append(name, value);
+        }
     }
     cors::add_headers(headers, origin);
     Ok(response)
@@ -100,19 +106,28 @@ async fn serve(
 
 /// What the look at a request's head comes to.
 enum Gate {
-    /// A handler answers, which is registered for this path where it is not that of the request.
-    Pass(Option<Uri>),
+    /// A handler answers.
+    Pass(Pass),
     /// This is the answer.
     Answer(HttpResponse),
 }
 
+/// What is known of a request whose handler may run.
+struct Pass {
+    /// What the handler is registered for, where that is not the path of the request.
+    form: Option<Uri>,
+    caller: Option<Principal>,
+    params: Params,
+    id: Option<Uuid>,
+}
+
 /// Everything that can be said of a request before its handler runs.
-async fn gate(
-    services: &Services,
+async fn gate<'a>(
+    services: &'a Services,
     request: &ServiceRequest,
     address: IpAddr,
     is_allowed_origin: bool,
-    rate: &mut Option<Rate>,
+    rate: &mut Option<Taken<'a>>,
 ) -> Result<Gate, Problem> {
     let found = services.access.path(request.path());
     let methods = found.as_ref().map(|it| it.methods);
@@ -126,7 +141,8 @@ async fn gate(
         Ok(Some(principal)) => ThrottleKey::Caller(principal.user),
         _ => ThrottleKey::Address(address),
     };
-    let taken = Rate::take(services, "default", &key, services.settings.rate_per_minute).await;
+    let throttle = services.ports.throttle.as_ref();
+    let taken = services.rates.default.take(throttle, &key).await;
     let allowed = taken.allowance.allowed || request.path().starts_with(HEALTH);
     let retry_after = taken.allowance.retry_after;
     *rate = Some(taken);
@@ -165,12 +181,8 @@ async fn gate(
 
     let caller = caller?;
     access.who.admit(caller.as_ref())?;
-    if let Some(principal) = caller {
-        request.extensions_mut().insert(principal);
-    }
     let params = Params::parse(request.query_string())?;
     params.only(access.query)?;
-    request.extensions_mut().insert(params);
     if !access.takes_body {
         let size = declared_bytes(request.headers());
         let limit = limits::SMALL_BODY_BYTES_MAX as u64;
@@ -179,10 +191,12 @@ async fn gate(
         }
     }
     let variable = found.and_then(|it| it.variable);
-    if let Some(id) = variable.and_then(|(part, _)| parse_id(part)) {
-        request.extensions_mut().insert(PathId(id));
-    }
-    Ok(Gate::Pass(variable.map(|(_, form)| form.clone())))
+    Ok(Gate::Pass(Pass {
+        form: variable.map(|(_, form)| form.clone()),
+        caller,
+        params,
+        id: variable.and_then(|(part, _)| parse_id(part)),
+    }))
 }
 
 /// The caller, when the request has a token; the token must then be good.
@@ -215,54 +229,6 @@ pub(crate) fn declared_bytes(headers: &HeaderMap) -> Option<u64> {
         .ok()?
         .parse()
         .ok()
-}
-
-/// What a quota says, and its name and size for the answer's headers.
-pub(crate) struct Rate {
-    name: &'static str,
-    quota: Quota,
-    pub(crate) allowance: Allowance,
-}
-
-impl Rate {
-    /// Takes one from the quota of `key`.
-    pub(crate) async fn take(
-        services: &Services,
-        name: &'static str,
-        key: &ThrottleKey,
-        per_minute: u32,
-    ) -> Self {
-        let quota = Quota {
-            limit: per_minute,
-            window: Duration::from_mins(1),
-        };
-        Self {
-            name,
-            quota,
-            allowance: services.ports.throttle.take(key, quota).await,
-        }
-    }
-
-    /// The values of `RateLimit-Policy` and `RateLimit` (draft-ietf-httpapi-ratelimit-headers).
-    pub(crate) fn values(&self) -> (String, String) {
-        let name = self.name;
-        let (limit, window) = (self.quota.limit, self.quota.window.as_secs());
-        let remaining = self.allowance.remaining;
-        let reset = self.allowance.reset_after.as_millis().div_ceil(1_000);
-        (
-            format!("\"{name}\";q={limit};w={window}"),
-            format!("\"{name}\";r={remaining};t={reset}"),
-        )
-    }
-
-    fn add_headers(&self, headers: &mut HeaderMap) {
-        let (policy, state) = self.values();
-        for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
-            if let Ok(value) = HeaderValue::try_from(value) {
-                headers.append(name, value);
-            }
-        }
-    }
 }
 
 /// A request's place among those under way; given back when dropped.
@@ -340,7 +306,7 @@ pub(crate) async fn catch_panics(
     if let Ok(response) = AssertUnwindSafe(next.call(request)).catch_unwind().await {
         return response.map(ServiceResponse::map_into_boxed_body);
     }
-    let thread = http.extensions().get::<ThreadKey>().cloned();
+    let thread = Head::of(&http, |it| Some(it.thread.clone()));
     let problem = thread.map_or_else(|| ProblemKind::Internal.into(), |it| panicked(&it));
     Ok(ServiceResponse::from_err(problem, http))
 }

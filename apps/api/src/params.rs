@@ -4,8 +4,9 @@ use std::future::{Ready, ready};
 use std::str::FromStr;
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpMessage, HttpRequest, web};
+use actix_web::{FromRequest, HttpRequest, web};
 
+use crate::head::Head;
 use crate::problem::{ErrorCode, ErrorItem, Problem, ProblemKind};
 
 /// Query parameters, each given once at most. The edge refuses those the route does not list.
@@ -103,7 +104,7 @@ impl FromRequest for Params {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         // The edge has read them.
-        let read = request.extensions_mut().remove::<Self>();
+        let read = Head::of(request, |it| it.params.take());
         ready(read.map_or_else(|| Self::parse(request.query_string()), Ok))
     }
 }

@@ -3,9 +3,10 @@
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 use uuid::Uuid;
 
+use crate::head::Head;
 use crate::problem::{Problem, ProblemKind};
 
 /// The `{id}` of a path, as the edge has read it. What is no id names no record, so it is 404.
@@ -17,7 +18,7 @@ impl FromRequest for PathId {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let id = request.extensions().get::<Self>().copied();
+        let id = Head::of(request, |it| it.id).map(Self);
         ready(id.ok_or_else(|| ProblemKind::NotFound.into()))
     }
 }

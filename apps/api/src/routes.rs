@@ -165,6 +165,8 @@ pub(crate) struct AccessTable {
 
 struct Variable {
     pattern: &'static str,
+    /// What stands before and after its variable part.
+    around: (&'static str, &'static str),
     form: Uri,
     methods: Vec<(Method, Access)>,
 }
@@ -193,6 +195,7 @@ impl AccessTable {
                 let form = form_of(pattern).parse().ok()?;
                 Some(Variable {
                     pattern,
+                    around: around_variable(pattern)?,
                     form,
                     methods,
                 })
@@ -214,7 +217,7 @@ impl AccessTable {
             });
         }
         self.variable.iter().find_map(|it| {
-            let part = variable_part(path, it.pattern)?;
+            let part = variable_part(path, it.around)?;
             Some(Found {
                 methods: Methods(&it.methods),
                 variable: Some((part, &it.form)),
@@ -233,11 +236,16 @@ fn form_of(pattern: &str) -> String {
     pattern.replace(['{', '}'], ":")
 }
 
-/// The part of a path that stands for the variable one of a pattern, which is not empty; none when
-/// it is no path of that pattern.
-fn variable_part<'a>(path: &'a str, pattern: &str) -> Option<&'a str> {
+/// What stands before and after the variable part of a pattern.
+fn around_variable(pattern: &str) -> Option<(&str, &str)> {
     let (before, rest) = pattern.split_once('{')?;
     let (_, after) = rest.split_once('}')?;
+    Some((before, after))
+}
+
+/// The part of a path that stands for the variable one of a pattern, which is not empty; none when
+/// it is no path of that pattern.
+fn variable_part<'a>(path: &'a str, (before, after): (&str, &str)) -> Option<&'a str> {
     let part = path.strip_prefix(before)?.strip_suffix(after)?;
     (!part.is_empty() && !part.contains('/')).then_some(part)
 }
@@ -335,7 +343,8 @@ mod tests {
 
     #[test]
     fn a_variable_part_is_one_whole_part() {
-        let pattern = "/batches/{id}/results";
+        let around = ("/batches/", "/results");
+        assert_eq!(around_variable("/batches/{id}/results"), Some(around));
         for (path, part) in [
             ("/batches/1/results", Some("1")),
             ("/batches/:id:/results", Some(":id:")),
@@ -344,7 +353,7 @@ mod tests {
             ("/batches/1/2/results", None),
             ("/batches/1/results/", None),
         ] {
-            assert_eq!(variable_part(path, pattern), part, "{path}");
+            assert_eq!(variable_part(path, around), part, "{path}");
         }
     }
 
@@ -355,7 +364,7 @@ mod tests {
             assert_eq!(it.pattern.matches('{').count(), 1, "{}", it.pattern);
             let form = it.form.path();
             let fitting = table.variable.iter();
-            let fitting = fitting.filter(|other| variable_part(form, other.pattern).is_some());
+            let fitting = fitting.filter(|other| variable_part(form, other.around).is_some());
             assert_eq!(fitting.count(), 1, "{form}");
             assert!(!table.fixed.contains_key(form));
         }

@@ -10,6 +10,7 @@ use tokio::sync::Mutex;
 
 use crate::health::LastLook;
 use crate::leads::Leads;
+use crate::rate::{Rate, Rates};
 use crate::routes::AccessTable;
 use crate::settings::Settings;
 
@@ -24,6 +25,7 @@ pub struct Services {
     pub(crate) replay: ReplayFailed,
     pub(crate) leads: Leads,
     pub(crate) access: AccessTable,
+    pub(crate) rates: Rates,
     pub(crate) in_flight: AtomicUsize,
     pub(crate) last_look: LastLook,
     /// Held while accounts change.
@@ -54,6 +56,10 @@ impl Services {
             ),
             leads: Leads::new(&ports, &settings),
             access: AccessTable::new(),
+            rates: Rates {
+                default: Rate::new("default", settings.rate_per_minute),
+                sign_in: Rate::new("sign-in", settings.sign_in_rate_per_minute),
+            },
             in_flight: AtomicUsize::new(0),
             last_look: LastLook::default(),
             account_changes: Mutex::default(),

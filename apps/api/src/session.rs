@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{self, HeaderValue};
+use actix_web::http::header;
 use actix_web::{HttpRequest, HttpResponse, web};
 use auth::{ThrottleKey, Username};
 use kernel::Secret;
@@ -13,8 +13,9 @@ use crate::accounts::AccountView;
 use crate::answer;
 use crate::body::Fields;
 use crate::caller::{Caller, ClientAddress};
-use crate::edge::{RATE_LIMIT, RATE_LIMIT_POLICY, Rate, bearer};
+use crate::edge::bearer;
 use crate::problem::{Problem, ProblemKind};
+use crate::rate::Taken;
 use crate::services::Services;
 use crate::thread::Thread;
 
@@ -55,8 +56,8 @@ pub(crate) async fn sign_in(
     // Names that nobody can have share one count.
     let key = Username::parse(&username).map_or(String::new(), |it| it.key().to_owned());
     let key = ThrottleKey::SignIn(key, address);
-    let per_minute = services.settings.sign_in_rate_per_minute;
-    let rate = Rate::take(&services, "sign-in", &key, per_minute).await;
+    let throttle = services.ports.throttle.as_ref();
+    let rate = services.rates.sign_in.take(throttle, &key).await;
     if !rate.allowance.allowed {
         return Err(throttled(&rate));
     }
@@ -90,16 +91,13 @@ pub(crate) async fn sign_in(
     answer::done(StatusCode::OK, "Login was successful!", &body, &thread)
 }
 
-fn throttled(rate: &Rate) -> Problem {
-    let (policy, state) = rate.values();
-    let mut problem =
+fn throttled(rate: &Taken<'_>) -> Problem {
+    let problem =
         Problem::new(ProblemKind::SignInThrottled).retry_after(rate.allowance.retry_after);
-    for (name, value) in [(RATE_LIMIT_POLICY, policy), (RATE_LIMIT, state)] {
-        if let Ok(value) = HeaderValue::from_str(&value) {
-            problem = problem.header(name, value);
-        }
-    }
-    problem
+    let headers = rate.headers();
+    headers.fold(problem, |problem, (name, value)| {
+        problem.header(name, value)
+    })
 }
 
 /// `POST /api/v1/logout`: the token presented is no good any more.

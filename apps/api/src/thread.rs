@@ -4,9 +4,10 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::http::header::HeaderName;
-use actix_web::{FromRequest, HttpMessage, HttpRequest};
+use actix_web::{FromRequest, HttpRequest};
 use kernel::ThreadKey;
 
+use crate::head::Head;
 use crate::problem::{Problem, ProblemKind};
 
 /// The header that every answer carries its thread key in.
@@ -22,7 +23,7 @@ impl FromRequest for Thread {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         // The edge gives every request a key before anything else sees it.
-        let key = request.extensions().get::<ThreadKey>().cloned();
+        let key = Head::of(request, |it| Some(it.thread.clone()));
         ready(key.map(Self).ok_or_else(|| ProblemKind::Internal.into()))
     }
 }

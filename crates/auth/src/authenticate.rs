@@ -7,7 +7,7 @@ use std::time::Duration;
 use kernel::{Cause, Clock, Timestamp, UserId};
 
 use crate::ports::{AccountStore, AccountStoreError, Session, TokenCodec, TokenError};
-use crate::{Claims, Principal, TokenId, Verified};
+use crate::{Principal, Roles, TokenId, Verified};
 
 /// The longest that a change of status or roles, or a revocation on another node, goes unseen.
 pub const SESSION_MAX_AGE: Duration = Duration::from_secs(5);
@@ -18,24 +18,39 @@ const SESSIONS_MAX: usize = 10_000;
 /// A longer token is read each time, in bytes.
 const REMEMBERED_MAX_BYTES: usize = 1_024;
 
+/// How much of a token's end it is looked up by, in bytes. It is of the signature, so that two tokens
+/// have the same only by chance.
+const END_BYTES: usize = 16;
+
 /// Checks tokens, asking the store at most once each [`SESSION_MAX_AGE`].
 pub struct Authenticate {
     accounts: Arc<dyn AccountStore>,
     tokens: Arc<dyn TokenCodec>,
     clock: Arc<dyn Clock>,
     sessions: Mutex<HashMap<(UserId, TokenId), Remembered>>,
-    /// What good tokens say: checking a signature takes longer than all else that is done here.
-    read: Mutex<HashMap<String, Read>>,
+    /// What good tokens say, by their ends: checking a signature takes longer than all else that is
+    /// done here.
+    read: Mutex<HashMap<[u8; END_BYTES], Read>>,
 }
 
 /// A token that was good then. It is good until it expires, since nothing else about it changes
 /// but what its session tells.
 struct Read {
-    claims: Claims,
+    token: String,
+    bearer: Bearer,
     at: Timestamp,
 }
 
-#[derive(Clone)]
+/// What a token says of its bearer, as far as it is asked here.
+#[derive(Clone, Copy)]
+struct Bearer {
+    user: UserId,
+    token: TokenId,
+    roles: Roles,
+    expires_at: Timestamp,
+}
+
+#[derive(Clone, Copy)]
 struct Remembered {
     session: Option<Session>,
     asked_at: Timestamp,
@@ -82,22 +97,22 @@ impl Authenticate {
     /// See [`AuthenticateError`].
     pub async fn run(&self, token: &str) -> Result<Principal, AuthenticateError> {
         let now = self.clock.now();
-        let claims = self.claims(token, now).map_err(|error| match error {
+        let bearer = self.bearer(token, now).map_err(|error| match error {
             TokenError::Expired => AuthenticateError::Expired,
             TokenError::Invalid | TokenError::Failed(_) => AuthenticateError::Invalid,
         })?;
-        let key = (claims.user, claims.token);
+        let key = (bearer.user, bearer.token);
         let remembered = self.remembered(key);
         let (session, verified) = match remembered {
             Some(it) if now.since(it.asked_at) < SESSION_MAX_AGE && it.asked_at <= now => {
                 (it.session, Verified::Account)
             }
-            stale => match self.accounts.session(claims.user, claims.token).await {
+            stale => match self.accounts.session(bearer.user, bearer.token).await {
                 Ok(session) => {
                     self.remember(
                         key,
                         Remembered {
-                            session: session.clone(),
+                            session,
                             asked_at: now,
                         },
                     );
@@ -109,13 +124,13 @@ impl Authenticate {
                 // What was known last still counts against the token, never for it.
                 Err(AccountStoreError::Unavailable(_)) => match stale {
                     Some(it) => (it.session, Verified::TokenOnly),
-                    None => return Ok(principal(claims, None, Verified::TokenOnly)),
+                    None => return Ok(principal(bearer, None, Verified::TokenOnly)),
                 },
             },
         };
         match session {
             Some(session) if session.is_active && !session.is_revoked => {
-                Ok(principal(claims, Some(session), verified))
+                Ok(principal(bearer, Some(session), verified))
             }
             _ => Err(AuthenticateError::Revoked),
         }
@@ -150,13 +165,26 @@ impl Authenticate {
     }
 
     /// What a good token says.
-    fn claims(&self, token: &str, now: Timestamp) -> Result<Claims, TokenError> {
-        let is_good = |it: &Read| it.at <= now && now <= it.claims.expires_at;
-        if let Some(known) = lock(&self.read).get(token).filter(|it| is_good(it)) {
-            return Ok(known.claims.clone());
+    fn bearer(&self, token: &str, now: Timestamp) -> Result<Bearer, TokenError> {
+        let is_good = |it: &Read| it.at <= now && now <= it.bearer.expires_at;
+        let end = token.as_bytes().last_chunk();
+        if let Some(end) = end
+            && let Some(known) = lock(&self.read).get(end)
+            && known.token == token
+            && is_good(known)
+        {
+            return Ok(known.bearer);
         }
         let claims = self.tokens.read(token, now)?;
-        if token.len() <= REMEMBERED_MAX_BYTES {
+        let bearer = Bearer {
+            user: claims.user,
+            token: claims.token,
+            roles: claims.roles,
+            expires_at: claims.expires_at,
+        };
+        if let Some(end) = end
+            && token.len() <= REMEMBERED_MAX_BYTES
+        {
             let mut read = lock(&self.read);
             if read.len() >= SESSIONS_MAX {
                 read.retain(|_, it| is_good(it));
@@ -164,14 +192,18 @@ impl Authenticate {
                     read.clear();
                 }
             }
-            let claims = claims.clone();
-            read.insert(token.to_owned(), Read { claims, at: now });
+            let known = Read {
+                token: token.to_owned(),
+                bearer,
+                at: now,
+            };
+            read.insert(*end, known);
         }
-        Ok(claims)
+        Ok(bearer)
     }
 
     fn remembered(&self, key: (UserId, TokenId)) -> Option<Remembered> {
-        lock(&self.sessions).get(&key).cloned()
+        lock(&self.sessions).get(&key).copied()
     }
 
     fn remember(&self, key: (UserId, TokenId), it: Remembered) {
@@ -192,12 +224,11 @@ fn lock<T>(locked: &Mutex<T>) -> MutexGuard<'_, T> {
     locked.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-fn principal(claims: Claims, session: Option<Session>, verified: Verified) -> Principal {
+fn principal(bearer: Bearer, session: Option<Session>, verified: Verified) -> Principal {
     Principal {
-        user: claims.user,
-        username: claims.username,
-        roles: session.map_or(claims.roles, |session| session.roles),
-        token: claims.token,
+        user: bearer.user,
+        roles: session.map_or(bearer.roles, |session| session.roles),
+        token: bearer.token,
         verified,
     }
 }

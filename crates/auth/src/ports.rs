@@ -101,7 +101,7 @@ pub enum Added {
 }
 
 /// What the store says of a token's bearer.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Session {
     /// The account may act.
     pub is_active: bool,

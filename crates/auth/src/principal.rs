@@ -2,7 +2,7 @@
 
 use kernel::UserId;
 
-use crate::{TokenId, Username};
+use crate::TokenId;
 
 /// What an account may do.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -32,21 +32,30 @@ impl Role {
 }
 
 /// At least one role, each once, in the order of [`Role::ALL`].
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Roles(Vec<Role>);
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct Roles(&'static [Role]);
 
 impl Roles {
     /// These roles; none when there are none.
     pub fn new(roles: impl IntoIterator<Item = Role>) -> Option<Self> {
-        let mut roles: Vec<Role> = roles.into_iter().collect();
-        roles.sort_unstable();
-        roles.dedup();
-        (!roles.is_empty()).then_some(Self(roles))
+        let (mut admin, mut user) = (false, false);
+        for role in roles {
+            match role {
+                Role::Admin => admin = true,
+                Role::User => user = true,
+            }
+        }
+        match (admin, user) {
+            (false, false) => None,
+            (true, false) => Some(Self(&[Role::Admin])),
+            (false, true) => Some(Self(&[Role::User])),
+            (true, true) => Some(Self(&Role::ALL)),
+        }
     }
 
     /// The roles.
-    pub fn as_slice(&self) -> &[Role] {
-        &self.0
+    pub fn as_slice(&self) -> &'static [Role] {
+        self.0
     }
 
     /// They let one do what `needed` lets one do; an admin may do everything.
@@ -65,12 +74,10 @@ pub enum Verified {
 }
 
 /// An authenticated caller.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Principal {
     /// Whose token it is.
     pub user: UserId,
-    /// The name in the token.
-    pub username: Username,
     /// What it may do, as the store says, or the token while the store is away.
     pub roles: Roles,
     /// The token.

@@ -99,7 +99,7 @@ impl SignIn {
         let claims = Claims {
             user: account.id,
             username: account.username.clone(),
-            roles: account.roles.clone(),
+            roles: account.roles,
             token: TokenId(self.ids.next()),
             issued_at: now,
             expires_at: now.plus(self.token_life),

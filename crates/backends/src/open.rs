@@ -132,7 +132,7 @@ pub fn issue_token(
     ports.tokens.issue(&Claims {
         user: account.id,
         username: account.username.clone(),
-        roles: account.roles.clone(),
+        roles: account.roles,
         token: TokenId(ports.ids.next()),
         issued_at: now,
         expires_at: now.plus(life),

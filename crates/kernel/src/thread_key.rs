@@ -1,7 +1,6 @@
 //! The key that ties everything one request caused together.
 
 use std::fmt;
-use std::fmt::Write as _;
 
 use crate::{Entropy, Timestamp};
 
@@ -18,9 +17,17 @@ impl ThreadKey {
         let random = entropy.random_u64();
         let digits = random % 1_000_000;
         let hex = (random / 1_000_000) & 0xff_ffff_ffff;
+        let seconds = now.unix_seconds();
         let mut text = String::with_capacity(Self::MAX_BYTES);
-        // Writing to a `String` cannot fail.
-        let _ = write!(text, "{}-{digits:06}-{hex:010x}", now.unix_seconds());
+        push_digits::<10>(
+            &mut text,
+            seconds,
+            seconds.checked_ilog10().unwrap_or(0) + 1,
+        );
+        text.push('-');
+        push_digits::<10>(&mut text, digits, 6);
+        text.push('-');
+        push_digits::<16>(&mut text, hex, 10);
         Self(text)
     }
 
@@ -59,6 +66,19 @@ impl fmt::Display for ThreadKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
+}
+
+/// Appends the last `width` digits of a number to a base of up to 16.
+fn push_digits<const BASE: u64>(text: &mut String, mut number: u64, width: u32) {
+    const DIGITS: &[u8; 16] = b"0123456789abcdef";
+    let mut room = [0; ThreadKey::MAX_BYTES];
+    let room = &mut room[..width as usize];
+    for digit in room.iter_mut().rev() {
+        let [value, ..] = (number % BASE).to_le_bytes();
+        *digit = DIGITS[usize::from(value)];
+        number /= BASE;
+    }
+    text.push_str(std::str::from_utf8(room).unwrap_or_default());
 }
 
 /// The text is no thread key.

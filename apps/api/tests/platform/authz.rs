@@ -172,7 +172,6 @@ fn a_token_alone_is_good_for_submitting_and_for_nothing_else() {
     let account = testkit::fixtures::any_account();
     let known_by = |verified| Principal {
         user: account.id,
-        username: account.username.clone(),
         roles: Roles::new([Role::Admin]).unwrap(),
         token: TokenId(testkit::fixtures::any_id()),
         verified,

@@ -139,7 +139,7 @@ impl Api {
         let claims = Claims {
             user: account.id,
             username: account.username.clone(),
-            roles: account.roles.clone(),
+            roles: account.roles,
             token: TokenId(any_id()),
             issued_at: now,
             expires_at: now.plus(Duration::from_hours(1)),

@@ -246,7 +246,7 @@ pub async fn a_change_changes_what_it_says_and_nothing_else<S: AccountStore>(sto
     let hash = PasswordHash::new("another".to_owned());
 
     let change = AccountChange {
-        roles: Some(both.clone()),
+        roles: Some(both),
         ..AccountChange::default()
     };
     expected.roles = both;
@@ -304,16 +304,13 @@ pub async fn a_session_tells_status_and_roles<S: AccountStore>(store: &Arc<S>) {
         roles: new.roles,
         is_revoked: false,
     };
-    assert_eq!(
-        store.session(new.id, token).await.unwrap(),
-        Some(expected.clone())
-    );
+    assert_eq!(store.session(new.id, token).await.unwrap(), Some(expected));
 
     expected.is_active = false;
     expected.roles = Roles::new([Role::Admin]).unwrap();
     let change = AccountChange {
         is_active: Some(false),
-        roles: Some(expected.roles.clone()),
+        roles: Some(expected.roles),
         password: None,
     };
     store.change(new.id, &change).await.unwrap();

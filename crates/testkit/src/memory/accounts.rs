@@ -89,7 +89,7 @@ impl AccountStore for MemoryAccounts {
             username: account.username.clone(),
             email: account.email.clone(),
             password: account.password.clone(),
-            roles: account.roles.clone(),
+            roles: account.roles,
             is_active: true,
             created_at: account.created_at,
             last_login_at: None,
@@ -112,7 +112,7 @@ impl AccountStore for MemoryAccounts {
             password,
             is_active,
         } = change.clone();
-        account.roles = roles.unwrap_or_else(|| account.roles.clone());
+        account.roles = roles.unwrap_or(account.roles);
         account.password = password.unwrap_or_else(|| account.password.clone());
         account.is_active = is_active.unwrap_or(account.is_active);
         Ok(Some(account.clone()))
@@ -133,7 +133,7 @@ impl AccountStore for MemoryAccounts {
         let state = self.state()?;
         Ok(state.accounts.get(&user).map(|account| Session {
             is_active: account.is_active,
-            roles: account.roles.clone(),
+            roles: account.roles,
             is_revoked: state.revoked.contains_key(&token),
         }))
     }
