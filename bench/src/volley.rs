@@ -5,6 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use bytes::Bytes;
+use tokio::time::sleep_until;
 
 use crate::Failure;
 use crate::http::Connection;
@@ -21,6 +22,8 @@ pub(crate) struct Volley<'a> {
     pub(crate) time: Duration,
     /// The status that every answer has to have.
     pub(crate) status: u16,
+    /// Requests a second at most; as many as are answered where it is none.
+    pub(crate) pace: Option<f64>,
 }
 
 /// What came back.
@@ -53,7 +56,7 @@ impl Volley<'_> {
         let next = AtomicUsize::new(0);
         let clock = watched.start()?;
         let began = Instant::now();
-        let asking = (0..self.connections).map(|_| self.ask(&next, began + self.time));
+        let asking = (0..self.connections).map(|_| self.ask(&next, began));
         let times = futures_util::future::try_join_all(asking).await?.concat();
         Ok(Answered {
             count: times.len() as u64,
@@ -63,13 +66,19 @@ impl Volley<'_> {
         })
     }
 
-    async fn ask(&self, next: &AtomicUsize, until: Instant) -> Result<Vec<Duration>, Failure> {
+    async fn ask(&self, next: &AtomicUsize, began: Instant) -> Result<Vec<Duration>, Failure> {
+        let until = began + self.time;
         let mut connection = Connection::new(self.address);
         let mut times = Vec::new();
         while Instant::now() < until {
-            let at = next.fetch_add(1, Ordering::Relaxed) % self.requests.len();
+            let number = next.fetch_add(1, Ordering::Relaxed);
+            if let Some(pace) = self.pace {
+                let due = began + Duration::from_secs_f64(number as f64 / pace);
+                sleep_until(due.min(until).into()).await;
+            }
+            let request = &self.requests[number % self.requests.len()];
             let asked = Instant::now();
-            let answer = connection.exchange(&self.requests[at]).await?;
+            let answer = connection.exchange(request).await?;
             if answer.status != self.status {
                 return Err(format!("an answer has status {}", answer.status).into());
             }

@@ -48,6 +48,7 @@ pub(crate) async fn run(rig: &Rig, scale: &Scale) -> Result<Measure, Failure> {
             connections: CONNECTIONS,
             time: scale.limit,
             status: 202,
+            pace: None,
         };
         let bare = volley.run(&watched).await?;
         drop(handler);
