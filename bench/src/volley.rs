@@ -22,7 +22,8 @@ pub(crate) struct Volley<'a> {
     pub(crate) time: Duration,
     /// The status that every answer has to have.
     pub(crate) status: u16,
-    /// Requests a second at most; as many as are answered where it is none.
+    /// Requests a second at most, as many as are answered where it is none. What a request takes counts
+    /// from when it is sent, which is late where all connections are busy.
     pub(crate) pace: Option<f64>,
 }
 

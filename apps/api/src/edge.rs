@@ -14,7 +14,6 @@ use auth::{AuthenticateError, Principal, ThrottleKey};
 use futures_util::FutureExt;
 use kernel::ThreadKey;
 use tracing::Instrument;
-use uuid::Uuid;
 
 use crate::address::client_address;
 use crate::caller::Who;
@@ -62,21 +61,16 @@ async fn serve(
 ) -> Result<ServiceResponse<BoxBody>, Error> {
     let origin = cors::allowed_origin(&services.settings.cors, request.headers());
     let mut rate = None;
-    let gate = gate(services, &request, address, origin.is_some(), &mut rate);
+    let from = (thread, address);
+    let gate = gate(services, &request, from, origin.is_some(), &mut rate);
     let gate = AssertUnwindSafe(gate).catch_unwind().await;
     let mut response = match gate.unwrap_or_else(|_| Err(panicked(thread))) {
-        Ok(Gate::Pass(pass)) => match Slot::take(services, request.path()) {
+        Ok(Gate::Pass(head, form)) => match Slot::take(services, request.path()) {
             Some(_slot) => {
-                if let Some(form) = pass.form {
+                if let Some(form) = form {
                     request.match_info_mut().set(Url::new(form));
                 }
-                request.extensions_mut().insert(Head {
-                    thread: thread.clone(),
-                    address,
-                    caller: pass.caller,
-                    params: Some(pass.params),
-                    id: pass.id,
-                });
+                request.extensions_mut().insert(head);
                 refusals_as_problems(next.call(request).await?, thread)
             }
             None => refuse(request, &unavailable(ProblemKind::Overloaded), thread),
@@ -106,26 +100,17 @@ async fn serve(
 
 /// What the look at a request's head comes to.
 enum Gate {
-    /// A handler answers.
-    Pass(Pass),
+    /// A handler answers, which is registered for this path where it is not that of the request.
+    Pass(Head, Option<Uri>),
     /// This is the answer.
     Answer(HttpResponse),
-}
-
-/// What is known of a request whose handler may run.
-struct Pass {
-    /// What the handler is registered for, where that is not the path of the request.
-    form: Option<Uri>,
-    caller: Option<Principal>,
-    params: Params,
-    id: Option<Uuid>,
 }
 
 /// Everything that can be said of a request before its handler runs.
 async fn gate<'a>(
     services: &'a Services,
     request: &ServiceRequest,
-    address: IpAddr,
+    (thread, address): (&ThreadKey, IpAddr),
     is_allowed_origin: bool,
     rate: &mut Option<Taken<'a>>,
 ) -> Result<Gate, Problem> {
@@ -191,12 +176,14 @@ async fn gate<'a>(
         }
     }
     let variable = found.and_then(|it| it.variable);
-    Ok(Gate::Pass(Pass {
-        form: variable.map(|(_, form)| form.clone()),
+    let head = Head {
+        thread: thread.clone(),
+        address,
         caller,
-        params,
+        params: Some(params),
         id: variable.and_then(|(part, _)| parse_id(part)),
-    }))
+    };
+    Ok(Gate::Pass(head, variable.map(|(_, form)| form.clone())))
 }
 
 /// The caller, when the request has a token; the token must then be good.

@@ -9,6 +9,7 @@ use uuid::Uuid;
 
 use crate::params::Params;
 
+/// A request that the edge lets through.
 pub(crate) struct Head {
     /// The key of the request.
     pub(crate) thread: ThreadKey,

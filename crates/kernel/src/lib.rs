@@ -5,6 +5,7 @@
 
 mod batch;
 mod cause;
+mod digits;
 mod id;
 mod probe;
 mod secret;

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use crate::digits::put_digits;
 use crate::{Entropy, Timestamp};
 
 /// `{unix seconds}-{6 digits}-{10 hex}`, one for each request.
@@ -18,17 +19,13 @@ impl ThreadKey {
         let digits = random % 1_000_000;
         let hex = (random / 1_000_000) & 0xff_ffff_ffff;
         let seconds = now.unix_seconds();
-        let mut text = String::with_capacity(Self::MAX_BYTES);
-        push_digits::<10>(
-            &mut text,
-            seconds,
-            seconds.checked_ilog10().unwrap_or(0) + 1,
-        );
-        text.push('-');
-        push_digits::<10>(&mut text, digits, 6);
-        text.push('-');
-        push_digits::<16>(&mut text, hex, 10);
-        Self(text)
+        let width = seconds.checked_ilog10().map_or(1, |it| it as usize + 1);
+        let mut text = [b'-'; Self::MAX_BYTES];
+        put_digits::<10>(&mut text[..width], seconds);
+        put_digits::<10>(&mut text[width + 1..width + 7], digits);
+        put_digits::<16>(&mut text[width + 8..width + 18], hex);
+        let text = str::from_utf8(&text[..width + 18]).unwrap_or_default();
+        Self(text.to_owned())
     }
 
     /// Reads a key back, from a message or a store.
@@ -66,19 +63,6 @@ impl fmt::Display for ThreadKey {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(&self.0)
     }
-}
-
-/// Appends the last `width` digits of a number to a base of up to 16.
-fn push_digits<const BASE: u64>(text: &mut String, mut number: u64, width: u32) {
-    const DIGITS: &[u8; 16] = b"0123456789abcdef";
-    let mut room = [0; ThreadKey::MAX_BYTES];
-    let room = &mut room[..width as usize];
-    for digit in room.iter_mut().rev() {
-        let [value, ..] = (number % BASE).to_le_bytes();
-        *digit = DIGITS[usize::from(value)];
-        number /= BASE;
-    }
-    text.push_str(std::str::from_utf8(room).unwrap_or_default());
 }
 
 /// The text is no thread key.

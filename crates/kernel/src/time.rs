@@ -5,6 +5,8 @@ use std::time::Duration;
 
 use time::{Date, Month, OffsetDateTime, PrimitiveDateTime};
 
+use crate::digits::put_digits;
+
 /// The source of the current moment.
 pub trait Clock: Send + Sync + 'static {
     /// The current moment; it may step back when the host's clock is set.
@@ -89,10 +91,10 @@ impl fmt::Display for Timestamp {
         let moment = self.date_time();
         let mut text = *b"0000-00-00T00:00:00.000Z";
         put_day(&mut text, moment.date());
-        put_digits(&mut text[11..13], moment.hour().into());
-        put_digits(&mut text[14..16], moment.minute().into());
-        put_digits(&mut text[17..19], moment.second().into());
-        put_digits(&mut text[20..23], moment.millisecond());
+        put_digits::<10>(&mut text[11..13], moment.hour().into());
+        put_digits::<10>(&mut text[14..16], moment.minute().into());
+        put_digits::<10>(&mut text[17..19], moment.second().into());
+        put_digits::<10>(&mut text[20..23], moment.millisecond().into());
         f.write_str(str::from_utf8(&text).unwrap_or_default())
     }
 }
@@ -154,20 +156,9 @@ impl fmt::Display for Day {
 }
 
 fn put_day(text: &mut [u8], day: Date) {
-    put_digits(
-        &mut text[..4],
-        day.year().unsigned_abs().try_into().unwrap_or(9_999),
-    );
-    put_digits(&mut text[5..7], u8::from(day.month()).into());
-    put_digits(&mut text[8..10], day.day().into());
-}
-
-/// The last digits of a number, as many as there is room for.
-fn put_digits(room: &mut [u8], mut number: u16) {
-    for digit in room.iter_mut().rev() {
-        *digit = b'0' + u8::try_from(number % 10).unwrap_or_default();
-        number /= 10;
-    }
+    put_digits::<10>(&mut text[..4], day.year().unsigned_abs().into());
+    put_digits::<10>(&mut text[5..7], u8::from(day.month()).into());
+    put_digits::<10>(&mut text[8..10], day.day().into());
 }
 
 /// The text is no day of the calendar in the form `YYYY-MM-DD`.

@@ -14,10 +14,10 @@ use sha2::{Digest, Sha256};
 use tokio::task::yield_now;
 
 use super::body::{Body, Whole, media_type, unsupported_media_type};
-use super::coding::PIECE_BYTES_MAX;
 use super::keyed::{Claimed, Content, Held, key_of, replay};
 use super::one::{rules_at, trace_parent};
 use super::rows::{Ids, RowReader, StreamForm, Taken};
+use super::source::Source;
 use super::submission::{Submission, Terms};
 use crate::answer;
 use crate::caller::Submitter;
@@ -244,36 +244,6 @@ async fn replay_stream(source: &mut Source, kept: StoredAnswer) -> Result<HttpRe
     match kept.body.split_at_checked(DIGEST_BYTES) {
         Some((known, body)) if known == digest => Ok(replay(kept.status, None, body.to_vec())),
         _ => Err(ProblemKind::KeyReused.into()),
-    }
-}
-
-/// Where the bytes of a stream come from.
-enum Source {
-    Stream(Box<Body>),
-    Held { whole: Whole, at: usize },
-}
-
-impl Source {
-    /// Replaces `piece` by the next bytes; none when there are no more.
-    async fn next(&mut self, piece: &mut Vec<u8>) -> Result<bool, Problem> {
-        match self {
-            Self::Stream(body) => body.next(piece).await,
-            Self::Held { whole, at } => {
-                let rest = &whole.bytes[*at..];
-                let taken = rest.len().min(PIECE_BYTES_MAX);
-                piece.clear();
-                piece.extend_from_slice(&rest[..taken]);
-                *at += taken;
-                Ok(taken > 0)
-            }
-        }
-    }
-
-    /// Starts anew, where the bytes are held.
-    fn rewind(&mut self) {
-        if let Self::Held { at, .. } = self {
-            *at = 0;
-        }
     }
 }
 

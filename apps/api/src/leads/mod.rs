@@ -14,6 +14,7 @@ mod read;
 mod receipts;
 mod rows;
 mod single;
+mod source;
 mod submission;
 mod together;
 mod watermark;

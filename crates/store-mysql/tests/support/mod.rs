@@ -6,6 +6,7 @@ use std::ops::Deref;
 use std::sync::Arc;
 
 use kernel::Secret;
+use lead::{Filter, ListQuery, Position};
 use sea_orm::sqlx::mysql::{MySqlConnectOptions, MySqlConnection};
 use sea_orm::sqlx::{AssertSqlSafe, ConnectOptions as _, Executor as _, query_scalar};
 use store_mysql::{MysqlStore, Options};
@@ -174,4 +175,22 @@ fn blocking(statements: String) {
     });
     let ran = running.join();
     assert!(ran.is_ok() || std::thread::panicking());
+}
+
+/// Rows of a table.
+pub(crate) async fn count(sql: &mut MySqlConnection, what: &str) -> i64 {
+    let count = format!("SELECT COUNT(*) FROM {what}");
+    query_scalar(AssertSqlSafe(count))
+        .fetch_one(sql)
+        .await
+        .unwrap()
+}
+
+/// The first page of all leads.
+pub(crate) fn first_page() -> ListQuery {
+    ListQuery {
+        filter: Filter::default(),
+        position: Position::Offset(0),
+        limit: 10,
+    }
 }

@@ -8,7 +8,8 @@ use lead::{Lane, Message};
 use tokio::time::Instant;
 
 use super::PATIENCE;
-use super::lead_queue::{QueuePlace, ask, retry_of, sorted};
+use super::lead_queue::QueuePlace;
+use super::queue_place::{ask, retry_of, sorted};
 use crate::fixtures::any_message;
 
 /// Not even when everybody dies.
